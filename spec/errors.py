@@ -1,0 +1,45 @@
+"""The one exception that means: what the user asked for is wrong, and this is what would be right."""
+
+import difflib
+from collections.abc import Iterable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+__all__ = ["SpecError", "check_choice", "check_range"]
+
+
+class SpecError(ValueError):
+    """A user's input breaks a rule. Its text is one line: what, where, the rule, a valid value."""
+
+
+def check_range(where: str, value: object, low: int, high: int) -> int:
+    """Return `value` if it is an integer from `low` to `high`; otherwise say what would be.
+
+    Parameters
+    ----------
+    where
+        The field as the user knows it, such as ``Softmax.score_bits``.
+    """
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise SpecError(f"{where} must be an integer from {low} to {high}, got {value!r}")
+    if not low <= value <= high:
+        nearest = min(max(value, low), high)
+        raise SpecError(f"{where} must be from {low} to {high}, got {value}; nearest is {nearest}")
+    return value
+
+
+def check_choice(where: str, value: T, choices: Iterable[T]) -> T:
+    """Return `value` if it is one of `choices`; otherwise name them and the nearest one."""
+    allowed = list(choices)
+    if value in allowed and not isinstance(value, bool):
+        return value
+    listed = ", ".join(str(choice) for choice in allowed)
+    message = f"{where} must be one of {listed}, got {value!r}"
+    numbers = [choice for choice in allowed if isinstance(choice, int)]
+    if isinstance(value, int) and not isinstance(value, bool) and numbers:
+        nearest: object = min(numbers, key=lambda choice: abs(choice - value))
+        message += f"; nearest is {nearest}"
+    elif close := difflib.get_close_matches(str(value), [str(c) for c in allowed], n=1, cutoff=0.4):
+        message += f"; did you mean {close[0]}?"
+    raise SpecError(message)

@@ -1,0 +1,140 @@
+"""Numerics of softmax by base-2 range reduction: 328 bytes of tables, within 1 LSB for every row.
+
+Our own method. With d = max - score, an integer number of score steps,
+
+    e^-x = 2^-t,  t = d log2(e) 2^-score_frac = n + f          (n integer, 0 <= f < 1)
+    W    = floor(fraction[f] 2^guard / 2^n)                     a weight, `sum_weight_bits` wide
+    S    = sum of W                                             exact, any order
+    S    = 2^(k + sum_weight_bits - 1) m,  1 <= m < 2           normalised
+    F    = floor(reciprocal[m] 2^(factor_bits - reciprocal_bits) / 2^k)
+    p    = floor((W >> dropped) F / 2^shift + 1/2)
+
+The reciprocal table carries the output's full scale, so that one is 2^output_bits - 1 without a
+multiplication. ``docs/softmax_exact.md`` derives the error budget and shows how the table sizes
+were found; ``sim.reference.softmax_bound`` proves the bound for a given score format.
+"""
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+from spec.softmax.tables import Table
+
+__all__ = ["LOG2E_FRAC", "ExactNumerics"]
+
+LOG2E_FRAC = 15
+"""Fraction bits of the constant log2(e); 47274 is within 1.6e-6 of it and fits 16 bits."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExactNumerics:
+    """Formats and tables of the exact method.
+
+    The figures below that have a default were found together by the search in
+    ``scripts/search_exact_tables.py`` for 8-bit outputs. Changing one needs a new proof.
+
+    Parameters
+    ----------
+    score_bits, score_frac
+        Width and binary point of a signed score.
+    output_bits
+        Width of an unsigned probability; one is 2^output_bits - 1.
+    max_length
+        Longest row, in elements, at most 4096; sizes the sum.
+    weight_bits
+        Width of the weight that leaves the unit or waits for the row sum.
+    fraction_index_bits, fraction_bits, fraction_offset
+        The table of 2^-f: log2 of its entries, their width, and where in its interval an entry is
+        exact (0 = left end, 1 = right end).
+    sum_weight_bits
+        Width of a weight on its way into the sum.
+    reciprocal_index_bits, reciprocal_bits, reciprocal_gain
+        The table of 1/m: log2 of its entries, their width, and a factor that centres the error.
+    factor_bits
+        Width of the row factor, as wide as a hardware multiplier takes.
+    """
+
+    score_bits: int
+    score_frac: int
+    output_bits: int
+    max_length: int
+    weight_bits: int
+    fraction_index_bits: int = 6
+    fraction_bits: int = 10
+    fraction_offset: float = 0.2
+    sum_weight_bits: int = 22
+    reciprocal_index_bits: int = 8
+    reciprocal_bits: int = 9
+    reciprocal_gain: float = 0.9995
+    factor_bits: int = 18
+
+    @property
+    def full_scale(self) -> int:
+        """The integer that stands for a probability of one."""
+        return (1 << self.output_bits) - 1
+
+    @property
+    def log2e(self) -> int:
+        """log2(e) with `LOG2E_FRAC` fraction bits."""
+        return round(math.log2(math.e) * (1 << LOG2E_FRAC))
+
+    @property
+    def exponent_frac(self) -> int:
+        """Fraction bits of t = d * log2e."""
+        return LOG2E_FRAC + self.score_frac
+
+    @property
+    def guard_bits(self) -> int:
+        """Bits below a fraction entry that keep what the shift by n pushes out."""
+        return self.sum_weight_bits - self.fraction_bits
+
+    @property
+    def sum_bits(self) -> int:
+        """Width of the row sum, which never overflows."""
+        return (((1 << self.sum_weight_bits) - 1) * self.max_length).bit_length()
+
+    @property
+    def max_exponent(self) -> int:
+        """Largest k: the sum is below 2^(sum_weight_bits + k)."""
+        return self.sum_bits - self.sum_weight_bits
+
+    @property
+    def exponent_bits(self) -> int:
+        """Width of k."""
+        return max(1, self.max_exponent.bit_length())
+
+    @property
+    def dropped_bits(self) -> int:
+        """Low bits of a weight that count in the sum but are not kept for the product."""
+        return self.sum_weight_bits - self.weight_bits
+
+    @property
+    def product_shift(self) -> int:
+        """Right shift of weight times factor that leaves a probability."""
+        return self.factor_bits + self.weight_bits - 1 - self.output_bits
+
+    @cached_property
+    def fraction(self) -> Table:
+        """``fraction[i] = 2^(fraction_bits - (i + offset) / entries)``; the top bit is always 1."""
+        count, top = 1 << self.fraction_index_bits, 1 << self.fraction_bits
+        exact = (top * 2.0 ** (-(i + self.fraction_offset) / count) for i in range(count))
+        entries = tuple(min(round(entry), top - 1) - top // 2 for entry in exact)
+        return Table(name="fraction", width=self.fraction_bits - 1, entries=entries)
+
+    @cached_property
+    def reciprocal(self) -> Table:
+        """``reciprocal[i] = 2^bits (full_scale / 2^output_bits) / m``; the top bit is always 1.
+
+        m is the middle of interval i of [1, 2).
+        """
+        count, top = 1 << self.reciprocal_index_bits, 1 << self.reciprocal_bits
+        gain = self.reciprocal_gain * self.full_scale / (1 << self.output_bits)
+        entries = tuple(round(top * gain / (1 + (i + 0.5) / count)) for i in range(count))
+        # Near m = 2 an entry may fall below one half; the implied top bit cannot say so.
+        stored = tuple(max(entry, top // 2) - top // 2 for entry in entries)
+        return Table(name="reciprocal", width=self.reciprocal_bits - 1, entries=stored)
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        """Every table of the method."""
+        return (self.fraction, self.reciprocal)
