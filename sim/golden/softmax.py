@@ -56,9 +56,7 @@ def softmax(
     return Probabilities(np.where(seen, p, 0), ~seen.any(axis=1))
 
 
-def weights(
-    numerics: Numerics, scores: NDArray[np.integer], visible: NDArray[np.bool_]
-) -> Weights:
+def weights(numerics: Numerics, scores: NDArray[np.integer], visible: NDArray[np.bool_]) -> Weights:
     """Un-normalised weights and their sums; see `softmax` for the parameters."""
     if scores.ndim != 2 or scores.shape != visible.shape:
         raise ValueError(f"scores {scores.shape} and visible {visible.shape} must be 2-D and alike")
@@ -78,9 +76,9 @@ def weights(
 def factors(numerics: Numerics, total: Integers) -> Integers:
     """The one number a row's weights are scaled by, (rows,), `factor_bits` wide.
 
-    An empty row's factor is whatever the gates make of a sum of 0; its weights are all 0.
+    For ``exact``: a reciprocal entry, and the exponent k above it. An empty row's factor is 0.
     """
-    return _FACTOR[type(numerics)](numerics, total)
+    return np.where(total == 0, 0, _FACTOR[type(numerics)](numerics, total))
 
 
 def normalise(numerics: Numerics, weight: Integers, factor: Integers) -> Integers:
@@ -107,12 +105,14 @@ def _exact_factor(n: ExactNumerics, total: Integers) -> Integers:
         k += total >> (n.sum_weight_bits - 1 + exponent) > 0
     mantissa = (total >> k) >> (n.sum_weight_bits - 1 - n.reciprocal_index_bits)
     index = mantissa & ((1 << n.reciprocal_index_bits) - 1)
-    entry = np.array(n.reciprocal.entries)[index] + (1 << n.reciprocal_bits - 1)
-    return (entry << (n.factor_bits - n.reciprocal_bits)) >> k
+    entry = np.array(n.reciprocal.entries)[index]
+    return entry | k << n.reciprocal_bits
 
 
 def _exact_scale(n: ExactNumerics, weight: Integers, factor: Integers) -> Integers:
-    return (weight * factor + (1 << n.product_shift - 1)) >> n.product_shift
+    entry, k = factor & ((1 << n.reciprocal_bits) - 1), factor >> n.reciprocal_bits
+    aligned = (entry << (n.aligned_bits - n.reciprocal_bits)) >> k
+    return (weight * aligned + (1 << n.product_shift - 1)) >> n.product_shift
 
 
 def _lut2d_element(n: Lut2dNumerics, distance: Integers) -> tuple[Integers, Integers]:

@@ -63,7 +63,9 @@ class Softmax:
         check_choice("Softmax.alpha_entries", self.alpha_entries, ALPHA_ENTRIES)
         for field, owner in (("weight_bits", "exact"), ("alpha_entries", "rexp")):
             if self.method != owner and getattr(self, field) != type(self).__dict__[field]:
-                raise SpecError(f"Softmax.{field} is for method {owner}, but method is {self.method}")
+                raise SpecError(
+                    f"Softmax.{field} is for method {owner}, but method is {self.method}"
+                )
 
     @property
     def score_min(self) -> int:

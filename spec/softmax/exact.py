@@ -1,4 +1,4 @@
-"""Numerics of softmax by base-2 range reduction: 328 bytes of tables, within 1 LSB for every row.
+"""Numerics of softmax by base-2 range reduction: 360 bytes of tables, within 1 LSB for every row.
 
 Our own method. With d = max - score, an integer number of score steps,
 
@@ -6,7 +6,7 @@ Our own method. With d = max - score, an integer number of score steps,
     W    = floor(fraction[f] 2^guard / 2^n)                     a weight, `sum_weight_bits` wide
     S    = sum of W                                             exact, any order
     S    = 2^(k + sum_weight_bits - 1) m,  1 <= m < 2           normalised
-    F    = floor(reciprocal[m] 2^(factor_bits - reciprocal_bits) / 2^k)
+    F    = floor(reciprocal[m] 2^(aligned_bits - reciprocal_bits) / 2^k)
     p    = floor((W >> dropped) F / 2^shift + 1/2)
 
 The reciprocal table carries the output's full scale, so that one is 2^output_bits - 1 without a
@@ -50,8 +50,8 @@ class ExactNumerics:
         Width of a weight on its way into the sum.
     reciprocal_index_bits, reciprocal_bits, reciprocal_gain
         The table of 1/m: log2 of its entries, their width, and a factor that centres the error.
-    factor_bits
-        Width of the row factor, as wide as a hardware multiplier takes.
+    aligned_bits
+        Width of the row factor once its exponent is spent, as wide as a hardware multiplier takes.
     """
 
     score_bits: int
@@ -65,8 +65,8 @@ class ExactNumerics:
     sum_weight_bits: int = 22
     reciprocal_index_bits: int = 8
     reciprocal_bits: int = 9
-    reciprocal_gain: float = 0.9995
-    factor_bits: int = 18
+    reciprocal_gain: float = 0.99925
+    aligned_bits: int = 18
 
     @property
     def full_scale(self) -> int:
@@ -104,14 +104,19 @@ class ExactNumerics:
         return max(1, self.max_exponent.bit_length())
 
     @property
+    def factor_bits(self) -> int:
+        """Width of the row factor: a reciprocal entry, and above it the exponent k."""
+        return self.reciprocal_bits + self.exponent_bits
+
+    @property
     def dropped_bits(self) -> int:
         """Low bits of a weight that count in the sum but are not kept for the product."""
         return self.sum_weight_bits - self.weight_bits
 
     @property
     def product_shift(self) -> int:
-        """Right shift of weight times factor that leaves a probability."""
-        return self.factor_bits + self.weight_bits - 1 - self.output_bits
+        """Right shift of weight times aligned factor that leaves a probability."""
+        return self.aligned_bits + self.weight_bits - 1 - self.output_bits
 
     @cached_property
     def fraction(self) -> Table:
@@ -123,16 +128,11 @@ class ExactNumerics:
 
     @cached_property
     def reciprocal(self) -> Table:
-        """``reciprocal[i] = 2^bits (full_scale / 2^output_bits) / m``; the top bit is always 1.
-
-        m is the middle of interval i of [1, 2).
-        """
+        """``reciprocal[i] = 2^bits (full_scale / 2^output_bits) / m``, m the middle of interval i."""
         count, top = 1 << self.reciprocal_index_bits, 1 << self.reciprocal_bits
         gain = self.reciprocal_gain * self.full_scale / (1 << self.output_bits)
         entries = tuple(round(top * gain / (1 + (i + 0.5) / count)) for i in range(count))
-        # Near m = 2 an entry may fall below one half; the implied top bit cannot say so.
-        stored = tuple(max(entry, top // 2) - top // 2 for entry in entries)
-        return Table(name="reciprocal", width=self.reciprocal_bits - 1, entries=stored)
+        return Table(name="reciprocal", width=self.reciprocal_bits, entries=entries)
 
     @property
     def tables(self) -> tuple[Table, ...]:

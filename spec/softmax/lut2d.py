@@ -85,6 +85,11 @@ class Lut2dNumerics:
         """Width of the row factor: the quotient's column number, from 0."""
         return (self.sums - 1).bit_length()
 
+    @property
+    def aligned_bits(self) -> int:
+        """Width of the row factor as the scaling of an element takes it: as it is."""
+        return self.factor_bits
+
     @cached_property
     def exp(self) -> Table:
         """``exp[i] = (2^w - 1) e^(-i/10)``, rounded; the last entry is 0."""

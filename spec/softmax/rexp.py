@@ -71,6 +71,11 @@ class RexpNumerics:
         """Width of the row factor: an alpha entry."""
         return self.full_scale.bit_length()
 
+    @property
+    def aligned_bits(self) -> int:
+        """Width of the row factor as the scaling of an element takes it: as it is."""
+        return self.factor_bits
+
     @cached_property
     def exp(self) -> Table:
         """``exp[i] = (2^w - 1) / e^i`` for i = 0 ... x_q + 1, x_q = ceil(ln(2^w - 1))."""

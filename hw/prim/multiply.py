@@ -1,0 +1,126 @@
+"""A registered multiplier: one interface, filled by plain Verilog or by a vendor's cell."""
+
+from dataclasses import dataclass
+
+from amaranth.hdl import Module, Shape, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.prim import ecp5, ice40
+from hw.prim.target import Target, target_of
+
+MAX_OPERAND_WIDTH = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class MultiplierConfig:
+    """Shapes of a multiplier's operands.
+
+    Parameters
+    ----------
+    a_width, b_width
+        Bits of each operand, 1 to 64.
+    a_signed, b_signed
+        Whether each operand is in two's complement.
+    """
+
+    a_width: int
+    b_width: int
+    a_signed: bool = False
+    b_signed: bool = False
+
+    def __post_init__(self) -> None:
+        for field in ("a_width", "b_width"):
+            width = getattr(self, field)
+            if type(width) is not int or not 1 <= width <= MAX_OPERAND_WIDTH:
+                raise ValueError(
+                    f"MultiplierConfig.{field} must be an integer from 1 to {MAX_OPERAND_WIDTH}, "
+                    f"not {width!r}"
+                )
+        for field in ("a_signed", "b_signed"):
+            signed = getattr(self, field)
+            if type(signed) is not bool:
+                raise ValueError(f"MultiplierConfig.{field} must be True or False, not {signed!r}")
+
+    @property
+    def latency(self) -> int:
+        """Cycles from the operands to their product: 2."""
+        return 2
+
+    @property
+    def interval(self) -> int:
+        """Cycles between two pairs of operands: 1."""
+        return 1
+
+    @property
+    def product_width(self) -> int:
+        """Bits that hold every product, `a_width` + `b_width`."""
+        return self.a_width + self.b_width
+
+    @property
+    def a_shape(self) -> Shape:
+        """Shape of the first operand."""
+        return Shape(self.a_width, self.a_signed)
+
+    @property
+    def b_shape(self) -> Shape:
+        """Shape of the second operand."""
+        return Shape(self.b_width, self.b_signed)
+
+    @property
+    def product_shape(self) -> Shape:
+        """Shape of the product: signed when either operand is."""
+        return Shape(self.product_width, self.a_signed or self.b_signed)
+
+
+class Multiplier(wiring.Component):
+    """o = a × b, exactly, every cycle.
+
+    Contract: no rounding and no overflow; order is kept; it never stalls, and it has neither an
+    enable nor a reset, so that the registers inside a vendor's cell can serve. What comes out in
+    the first two cycles is not defined.
+
+    A vendor's cell serves up to 18 × 18 bits on ECP5 (MULT18X18D) and 16 × 16 on iCE40 UltraPlus
+    (SB_MAC16). A wider product, and any product on a family without multipliers, is the plain
+    ``*`` between the same two ranks of registers: equally correct, but slow. Split wide operands
+    upstream where the clock matters.
+
+    *Timing*: latency 2, interval 1.
+
+    *Members*: ``a``, ``b`` operands, in `MultiplierConfig.a_shape` and `b_shape`; ``o`` their
+    product, in `MultiplierConfig.product_shape`.
+    """
+
+    a: Signal
+    b: Signal
+    o: Signal
+
+    def __init__(self, config: MultiplierConfig):
+        self.config = config
+        super().__init__(
+            {
+                "a": In(config.a_shape),
+                "b": In(config.b_shape),
+                "o": Out(config.product_shape),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        """Fill the interface with the cells of the platform's target."""
+        target = target_of(platform)
+        widest = max(self.config.a_width, self.config.b_width)
+        if target is Target.ECP5 and widest <= ecp5.OPERAND_WIDTH:
+            return ecp5.multiplier(self.a, self.b, self.o)
+        if target is Target.ICE40 and widest <= ice40.OPERAND_WIDTH:
+            return ice40.multiplier(self.a, self.b, self.o)
+        return self._portable()
+
+    def _portable(self) -> Module:
+        m = Module()
+        # Without a reset, so that synthesis may move them into a multiplier of its own choice.
+        a_1 = Signal(self.config.a_shape, reset_less=True)
+        b_1 = Signal(self.config.b_shape, reset_less=True)
+        product_2 = Signal(self.config.product_shape, reset_less=True)
+        m.d.sync += [a_1.eq(self.a), b_1.eq(self.b), product_2.eq(a_1 * b_1)]
+        m.d.comb += self.o.eq(product_2)
+        return m

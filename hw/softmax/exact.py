@@ -1,0 +1,226 @@
+"""The exact method in gates: 2^-t of a distance, one over a sum, and their product.
+
+The equations, formats and tables are those of ``spec.softmax.exact``. All units have a fixed
+latency, an interval of one cycle, and never stall.
+"""
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, unsigned
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.lib.pipe import Pipe
+from hw.prim.multiply import Multiplier, MultiplierConfig
+from hw.prim.ram import Rom, RomConfig
+from spec.softmax import ExactNumerics
+
+__all__ = ["ExactAlign", "ExactElement", "ExactFactor", "ExactScale"]
+
+
+def _distance_config(n: ExactNumerics) -> MultiplierConfig:
+    return MultiplierConfig(a_width=n.score_bits, b_width=n.log2e.bit_length())
+
+
+def _fraction_config(n: ExactNumerics) -> RomConfig:
+    return RomConfig(width=n.fraction.width, entries=n.fraction.entries)
+
+
+class ExactElement(wiring.Component):
+    """Weight of one element: W = floor(fraction[f] 2^guard / 2^n), t = d log2(e) = n + f.
+
+    Contract: an invisible element weighs 0. A shift of `sum_weight_bits` or more leaves 0.
+
+    *Timing*: latency `latency_of(numerics)`.
+
+    *Members*
+    distance, visible
+        max - score in score steps; whether the element takes part.
+    weight, addend
+        W without its `dropped_bits`, for the product; W, for the sum.
+    """
+
+    def __init__(self, numerics: ExactNumerics):
+        self.numerics = numerics
+        super().__init__(
+            {
+                "distance": In(unsigned(numerics.score_bits)),
+                "visible": In(1),
+                "weight": Out(unsigned(numerics.weight_bits)),
+                "addend": Out(unsigned(numerics.sum_weight_bits)),
+            }
+        )
+
+    @staticmethod
+    def latency_of(n: ExactNumerics) -> int:
+        """Cycles: multiply, look up, shift by 0 to 3, shift by multiples of 4."""
+        return _distance_config(n).latency + _fraction_config(n).latency + 2
+
+    def elaborate(self, platform: object) -> Module:
+        """Reduce the range, look the fraction up, shift."""
+        m = Module()
+        n = self.numerics
+        m.submodules.scale = scale = Multiplier(_distance_config(n))
+        m.submodules.fraction = fraction = Rom(_fraction_config(n))
+        m.d.comb += [scale.a.eq(self.distance), scale.b.eq(n.log2e)]
+        index_at = n.exponent_frac - n.fraction_index_bits
+        shift_bits = n.sum_weight_bits.bit_length()
+        with Pipe(m, "element", latency=self.latency_of(n), valid=1, visible=self.visible) as p:
+            p.through(scale.config.latency, t=scale.o, keep=("visible",))
+            m.d.comb += fraction.address.eq(p.t[index_at : n.exponent_frac])
+            whole = Signal(len(p.t) - n.exponent_frac)
+            shift = Signal(shift_bits)
+            gone = Signal()
+            m.d.comb += [
+                whole.eq(p.t[n.exponent_frac :]),
+                shift.eq(whole),
+                gone.eq(~p.visible | whole[shift_bits:].any()),
+            ]
+            p.stage("look_up", shift=shift, gone=gone)
+            entry = Cat(fraction.data, Const(1, 1))
+            p.stage(
+                "shift_fine",
+                fine=Cat(Const(0, 3), entry) >> p.shift[:2],
+                coarse=p.shift[2:],
+                keep=("gone",),
+            )
+            guard = n.guard_bits - 3
+            shifted = Cat(Const(0, guard), p.fine) >> Cat(Const(0, 2), p.coarse)
+            p.stage("shift_coarse", addend=Mux(p.gone, 0, shifted)[: n.sum_weight_bits])
+            m.d.comb += [self.addend.eq(p.addend), self.weight.eq(p.addend[n.dropped_bits :])]
+        return m
+
+
+class ExactFactor(wiring.Component):
+    """Row factor of a sum S = 2^(k + bits - 1) m: the reciprocal of m from the table, and k.
+
+    Contract: defined for every sum of at least one weight. For the sum 0 of an empty row the factor
+    has some value that depends on nothing else.
+
+    *Timing*: latency `latency_of(numerics)`.
+
+    *Members*: ``total`` the sum; ``factor`` the table's entry and, above it, k.
+    """
+
+    def __init__(self, numerics: ExactNumerics):
+        self.numerics = numerics
+        super().__init__(
+            {
+                "total": In(unsigned(numerics.sum_bits)),
+                "factor": Out(unsigned(numerics.factor_bits)),
+            }
+        )
+
+    @staticmethod
+    def _rom_config(n: ExactNumerics) -> RomConfig:
+        return RomConfig(width=n.reciprocal.width, entries=n.reciprocal.entries)
+
+    @staticmethod
+    def _steps(n: ExactNumerics) -> list[int]:
+        return [1 << bit for bit in reversed(range(n.max_exponent.bit_length()))]
+
+    @classmethod
+    def latency_of(cls, n: ExactNumerics) -> int:
+        """Cycles: two a step to normalise, look up."""
+        return 2 * len(cls._steps(n)) + cls._rom_config(n).latency
+
+    def elaborate(self, platform: object) -> Module:
+        """Shift the leading one to the top, counting; look up what follows it."""
+        m = Module()
+        n = self.numerics
+        m.submodules.reciprocal = reciprocal = Rom(self._rom_config(n))
+        kept = n.max_exponent + 1 + n.reciprocal_index_bits
+        with Pipe(
+            m,
+            "factor",
+            latency=self.latency_of(n),
+            valid=1,
+            mantissa=self.total[n.sum_bits - kept :],
+            left=Const(0, n.exponent_bits),
+        ) as p:
+            for step in self._steps(n):
+                p.stage("detect", clear=~p.mantissa[-step:].any(), keep=("mantissa", "left"))
+                p.stage(
+                    "normalise",
+                    mantissa=Mux(p.clear, p.mantissa << step, p.mantissa)[:kept],
+                    left=(p.left | Mux(p.clear, step, 0))[: n.exponent_bits],
+                )
+            m.d.comb += reciprocal.address.eq(p.mantissa[-1 - n.reciprocal_index_bits : -1])
+            p.through(0, k=(n.max_exponent - p.left)[: n.exponent_bits])
+            p.through(reciprocal.config.latency, entry=reciprocal.data, keep=("k",))
+            m.d.comb += self.factor.eq(Cat(p.entry, p.k))
+        return m
+
+
+class ExactAlign(wiring.Component):
+    """Row factor with its exponent spent: F = floor(entry 2^g / 2^k).
+
+    *Timing*: latency `latency_of(numerics)`.
+
+    *Members*: ``factor`` as `ExactFactor` gives it; ``aligned``.
+    """
+
+    def __init__(self, numerics: ExactNumerics):
+        self.numerics = numerics
+        super().__init__(
+            {
+                "factor": In(unsigned(numerics.factor_bits)),
+                "aligned": Out(unsigned(numerics.aligned_bits)),
+            }
+        )
+
+    @staticmethod
+    def latency_of(n: ExactNumerics) -> int:
+        """Cycles: shift by 0 to 3, shift by multiples of 4."""
+        return 2
+
+    def elaborate(self, platform: object) -> Module:
+        """Shift down in two stages."""
+        m = Module()
+        n = self.numerics
+        entry, k = self.factor[: n.reciprocal_bits], self.factor[n.reciprocal_bits :]
+        wide = Cat(Const(0, n.aligned_bits - n.reciprocal_bits), entry)
+        with Pipe(m, "align", latency=self.latency_of(n), valid=1, wide=wide, k=k) as p:
+            p.stage("shift_fine", fine=p.wide >> p.k[:2], coarse=p.k[2:])
+            p.stage("shift_coarse", aligned=p.fine >> Cat(Const(0, 2), p.coarse))
+            m.d.comb += self.aligned.eq(p.aligned)
+        return m
+
+
+class ExactScale(wiring.Component):
+    """Probability of one element: p = floor(weight factor / 2^shift + 1/2).
+
+    *Timing*: latency `latency_of(numerics)`.
+
+    *Members*: ``weight``, ``aligned`` factor; ``p``.
+    """
+
+    def __init__(self, numerics: ExactNumerics):
+        self.numerics = numerics
+        super().__init__(
+            {
+                "weight": In(unsigned(numerics.weight_bits)),
+                "aligned": In(unsigned(numerics.aligned_bits)),
+                "p": Out(unsigned(numerics.output_bits)),
+            }
+        )
+
+    @staticmethod
+    def _product_config(n: ExactNumerics) -> MultiplierConfig:
+        return MultiplierConfig(a_width=n.weight_bits, b_width=n.aligned_bits)
+
+    @classmethod
+    def latency_of(cls, n: ExactNumerics) -> int:
+        """Cycles: multiply, round."""
+        return cls._product_config(n).latency + 1
+
+    def elaborate(self, platform: object) -> Module:
+        """Multiply and round half up; the tables keep the result within its bits."""
+        m = Module()
+        n = self.numerics
+        m.submodules.product = product = Multiplier(self._product_config(n))
+        m.d.comb += [product.a.eq(self.weight), product.b.eq(self.aligned)]
+        with Pipe(m, "scale", latency=self.latency_of(n), valid=1) as p:
+            p.through(product.config.latency, product=product.o)
+            rounded = (p.product[n.product_shift - 1 :] + 1) >> 1
+            p.stage("round", p=rounded[: n.output_bits])
+            m.d.comb += self.p.eq(p.p)
+        return m

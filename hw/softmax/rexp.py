@@ -1,0 +1,170 @@
+"""The reciprocal-exponential method in gates: two look-ups and one product.
+
+The equations, formats and tables are those of ``spec.softmax.rexp`` (our reading of
+arXiv 2111.10770). All three units have a fixed latency, an interval of one cycle, and never stall.
+"""
+
+from amaranth.hdl import Module, Mux, unsigned
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.lib.pipe import Pipe
+from hw.prim.multiply import Multiplier, MultiplierConfig
+from hw.prim.ram import Rom, RomConfig
+from hw.softmax.ones import OnesDivider, OnesDividerConfig
+from hw.softmax.steps import distance_in_steps
+from spec.softmax import RexpNumerics
+
+__all__ = ["RexpElement", "RexpFactor", "RexpScale"]
+
+
+class RexpElement(wiring.Component):
+    """Exponential of one element from the table.
+
+    *Timing*: latency `latency_of(numerics)`.
+
+    *Members*
+    distance, visible
+        max - score in score steps; whether the element takes part.
+    weight, addend
+        Both the exponential; 0 where invisible.
+    """
+
+    def __init__(self, numerics: RexpNumerics):
+        self.numerics = numerics
+        super().__init__(
+            {
+                "distance": In(unsigned(numerics.score_bits)),
+                "visible": In(1),
+                "weight": Out(unsigned(numerics.weight_bits)),
+                "addend": Out(unsigned(numerics.weight_bits)),
+            }
+        )
+
+    @staticmethod
+    def _rom_config(n: RexpNumerics) -> RomConfig:
+        return RomConfig(width=n.exp.width, entries=n.exp.entries)
+
+    @classmethod
+    def latency_of(cls, n: RexpNumerics) -> int:
+        """Cycles: three to the step, look up, hide."""
+        return 3 + cls._rom_config(n).latency + 1
+
+    def elaborate(self, platform: object) -> Module:
+        """Distance to step, step to exponential."""
+        m = Module()
+        n = self.numerics
+        m.submodules.exp = exp = Rom(self._rom_config(n))
+        with Pipe(
+            m,
+            "element",
+            latency=self.latency_of(n),
+            valid=1,
+            distance=self.distance,
+            visible=self.visible,
+        ) as p:
+            distance_in_steps(p, per_unit=1, frac=n.score_frac, last=len(n.exp) - 1)
+            m.d.comb += exp.address.eq(p.step)
+            p.through(exp.config.latency, exp=exp.data, keep=("visible",))
+            p.stage("hide", weight=Mux(p.visible, p.exp, 0)[: n.weight_bits])
+            m.d.comb += [self.weight.eq(p.weight), self.addend.eq(p.weight)]
+        return m
+
+
+class RexpFactor(wiring.Component):
+    """Row factor of a sum: alpha[min(round(sum / one), entries - 1)].
+
+    *Timing*: latency `latency_of(numerics)`.
+
+    *Members*: ``total`` the sum; ``factor``.
+    """
+
+    def __init__(self, numerics: RexpNumerics):
+        self.numerics = numerics
+        super().__init__(
+            {
+                "total": In(unsigned(numerics.sum_bits)),
+                "factor": Out(unsigned(numerics.factor_bits)),
+            }
+        )
+
+    @staticmethod
+    def _divider_config(n: RexpNumerics) -> OnesDividerConfig:
+        return OnesDividerConfig(
+            max_value=n.full_scale * n.max_length, ones=n.full_scale.bit_length()
+        )
+
+    @staticmethod
+    def _rom_config(n: RexpNumerics) -> RomConfig:
+        return RomConfig(width=n.alpha.width, entries=n.alpha.entries)
+
+    @classmethod
+    def latency_of(cls, n: RexpNumerics) -> int:
+        """Cycles: divide, clip, look up."""
+        return cls._divider_config(n).latency + 1 + cls._rom_config(n).latency
+
+    def elaborate(self, platform: object) -> Module:
+        """Divide, clip, look up."""
+        m = Module()
+        n = self.numerics
+        m.submodules.units = units = OnesDivider(self._divider_config(n))
+        m.submodules.alpha = alpha = Rom(self._rom_config(n))
+        m.d.comb += units.i.eq(self.total)
+        with Pipe(m, "factor", latency=self.latency_of(n), valid=1) as p:
+            p.through(units.config.latency, units=units.o)
+            last = n.alpha_entries - 1
+            clipped = Mux(p.units > last, last, p.units)
+            p.stage("clip", index=clipped[: alpha.config.address_width])
+            m.d.comb += alpha.address.eq(p.index)
+            p.through(alpha.config.latency, factor=alpha.data)
+            m.d.comb += self.factor.eq(p.factor)
+        return m
+
+
+class RexpScale(wiring.Component):
+    """Probability of one element: p = round(weight aligned / one).
+
+    *Timing*: latency `latency_of(numerics)`.
+
+    *Members*: ``weight``, ``aligned`` factor; ``p``.
+    """
+
+    def __init__(self, numerics: RexpNumerics):
+        self.numerics = numerics
+        super().__init__(
+            {
+                "weight": In(unsigned(numerics.weight_bits)),
+                "aligned": In(unsigned(numerics.aligned_bits)),
+                "p": Out(unsigned(numerics.output_bits)),
+            }
+        )
+
+    @staticmethod
+    def _product_config(n: RexpNumerics) -> MultiplierConfig:
+        return MultiplierConfig(a_width=n.weight_bits, b_width=n.aligned_bits)
+
+    @staticmethod
+    def _divider_config(n: RexpNumerics) -> OnesDividerConfig:
+        return OnesDividerConfig(max_value=n.full_scale**2, ones=n.full_scale.bit_length())
+
+    @classmethod
+    def latency_of(cls, n: RexpNumerics) -> int:
+        """Cycles: multiply, divide."""
+        return cls._product_config(n).latency + cls._divider_config(n).latency
+
+    def elaborate(self, platform: object) -> Module:
+        """Multiply, divide by one."""
+        m = Module()
+        n = self.numerics
+        m.submodules.product = product = Multiplier(self._product_config(n))
+        m.submodules.units = units = OnesDivider(self._divider_config(n))
+        m.d.comb += [
+            product.a.eq(self.weight),
+            product.b.eq(self.aligned),
+            units.i.eq(product.o),
+        ]
+        with Pipe(m, "scale", latency=self.latency_of(n), valid=1) as p:
+            p.through(product.config.latency)
+            p.through(units.config.latency, p=units.o)
+            m.d.comb += self.p.eq(p.p)
+        return m

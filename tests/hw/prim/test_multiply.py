@@ -1,0 +1,118 @@
+import itertools
+import random
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from fpga.flow import emit_rtlil
+from hw.prim.multiply import Multiplier, MultiplierConfig
+from hw.prim.target import Target
+from tests.support.netlist import Together, differences, run_amaranth, run_verilog
+
+WIDTHS = (1, 8, 9, 16, 17, 18)
+SIGNS = tuple(itertools.product((False, True), repeat=2))
+WIDE = ((19, 4), (24, 17), (36, 36), (64, 64))
+SHAPES = [
+    *((width, width, *signs) for width in WIDTHS for signs in SIGNS),
+    *((a, b, a < b, a > b) for a, b in itertools.permutations(WIDTHS, 2)),
+    *((a, b, *signs) for a, b in WIDE for signs in SIGNS),
+]
+CONFIGS = {
+    f"{'us'[a_signed]}{a_width}_{'us'[b_signed]}{b_width}": MultiplierConfig(
+        a_width=a_width, b_width=b_width, a_signed=a_signed, b_signed=b_signed
+    )
+    for a_width, b_width, a_signed, b_signed in SHAPES
+}
+
+
+def corners(width: int, signed: bool) -> list[int]:
+    low = -(1 << width - 1) if signed else 0
+    high = low + (1 << width) - 1
+    return sorted({low, low + 1 if width > 1 else low, 0, high, high - 1 if width > 1 else high})
+
+
+def operands(config: MultiplierConfig, rng: random.Random) -> list[tuple[int, int]]:
+    a_values = corners(config.a_width, config.a_signed)
+    b_values = corners(config.b_width, config.b_signed)
+    pairs = list(itertools.product(a_values, b_values))
+    while len(pairs) < 40:
+        pairs.append(
+            (rng.randint(a_values[0], a_values[-1]), rng.randint(b_values[0], b_values[-1]))
+        )
+    return pairs
+
+
+def all_operands() -> dict[str, list[tuple[int, int]]]:
+    rng = random.Random(1)
+    return {name: operands(config, rng) for name, config in CONFIGS.items()}
+
+
+def bench(pairs: dict[str, list[tuple[int, int]]]):
+    """One stimulus for all configurations at once, and what must come out."""
+    cycles = max(map(len, pairs.values())) + 2
+    stimulus = [{} for _ in range(cycles)]
+    expected = [{} for _ in range(cycles)]
+    for name, values in pairs.items():
+        for cycle, (a, b) in enumerate(values):
+            stimulus[cycle] |= {f"{name}__a": a, f"{name}__b": b}
+            expected[cycle + CONFIGS[name].latency][f"{name}__o"] = a * b
+    return stimulus, expected
+
+
+def units(names: Iterable[str] = CONFIGS) -> Together:
+    return Together({name: Multiplier(CONFIGS[name]) for name in names})
+
+
+def test_product_in_amaranths_simulator():
+    stimulus, expected = bench(all_operands())
+    assert differences(expected, run_amaranth(units(), stimulus)) == []
+
+
+@pytest.mark.parametrize("target", Target)
+def test_product_of_emitted_verilog(target: Target, tmp_path: Path):
+    stimulus, expected = bench(all_operands())
+    assert differences(expected, run_verilog(units(), target, stimulus, tmp_path)) == []
+
+
+def test_the_bench_sees_a_wrong_product(tmp_path: Path):
+    pairs = {"u18_s9": all_operands()["u18_s9"]}
+    stimulus, expected = bench(pairs)
+    expected[7]["u18_s9__o"] += 1
+    found = differences(expected, run_verilog(units(pairs), Target.ECP5, stimulus, tmp_path))
+    assert [(cycle, port) for cycle, port, _, _ in found] == [(7, "u18_s9__o")]
+
+
+def test_the_bench_sees_a_product_in_the_wrong_cycle():
+    pairs = {"u18_s9": all_operands()["u18_s9"]}
+    stimulus, expected = bench(pairs)
+    assert differences([*expected[1:], {}], run_amaranth(units(pairs), stimulus))
+
+
+def test_figures():
+    config = MultiplierConfig(a_width=9, b_width=7, b_signed=True)
+    assert (config.latency, config.interval, config.product_width) == (2, 1, 16)
+    assert config.product_shape.signed
+
+
+@pytest.mark.parametrize("target, cell", [(Target.ECP5, "MULT18X18D"), (Target.ICE40, "SB_MAC16")])
+def test_a_target_fills_in_its_cell(target: Target, cell: str):
+    assert cell in emit_rtlil(Multiplier(MultiplierConfig(a_width=16, b_width=16)), target)
+    assert cell not in emit_rtlil(Multiplier(MultiplierConfig(a_width=19, b_width=2)), target)
+
+
+@pytest.mark.parametrize(
+    "fields, message",
+    [
+        ({"a_width": 0}, "MultiplierConfig.a_width must be an integer from 1 to 64, not 0"),
+        ({"a_width": 65}, "MultiplierConfig.a_width must be an integer from 1 to 64, not 65"),
+        ({"b_width": 2.0}, "MultiplierConfig.b_width must be an integer from 1 to 64, not 2.0"),
+        ({"b_width": True}, "MultiplierConfig.b_width must be an integer from 1 to 64, not True"),
+        ({"a_signed": 1}, "MultiplierConfig.a_signed must be True or False, not 1"),
+        ({"b_signed": None}, "MultiplierConfig.b_signed must be True or False, not None"),
+    ],
+)
+def test_rejection(fields: dict, message: str):
+    with pytest.raises(ValueError) as caught:
+        MultiplierConfig(**{"a_width": 8, "b_width": 8, **fields})
+    assert str(caught.value) == message

@@ -1,0 +1,256 @@
+import itertools
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fpga.flow import emit_rtlil
+from hw.prim.ram import LOGIC_ROM_BITS, Ram, RamConfig, Rom, RomConfig, SinglePortRam
+from hw.prim.target import Target
+from tests.support.netlist import Together, differences, run_amaranth, run_verilog
+
+WIDTHS = (1, 7, 16, 18, 36, 69, 80)
+DEPTHS = (5, 300, 513, 1040, 5000)
+CROSS = [RamConfig(width=w, depth=d) for w, d in itertools.product(WIDTHS, DEPTHS)]
+DEEP = RamConfig(width=3, depth=40_000)  # banks on every target
+RAMS = [
+    *CROSS[::4],  # every width and every depth
+    *(RamConfig(width=w, depth=d) for w, d in ((1, 1), (9, 2048), (4, 2), (2, 16384))),
+    DEEP,
+]
+SINGLE_PORT_RAMS = [RamConfig(width=w, depth=d) for w, d in ((1, 5), (16, 16384), (36, 300))] + [
+    DEEP
+]
+EDGES = (0, 1, 255, 256, 511, 512, 1023, 1024, 2047, 2048, 4095, 4096, 16383, 16384, 32768)
+
+
+def rom_config(width: int, depth: int) -> RomConfig:
+    rng = random.Random(width * depth)
+    return RomConfig(width=width, entries=tuple(rng.getrandbits(width) for _ in range(depth)))
+
+
+ROMS = [
+    rom_config(width, depth)
+    for width, depth in (
+        *((1, 1), (8, 2), (8, 5), (16, 101), (8, 256), (1, 2048)),  # logic
+        *((9, 256), (36, 300), (18, 513), (80, 300), (9, 2048), (4, 4000)),  # block memory
+        *((7, 5000), (2, 8192), (1, 10_000), (16, 257), (8, 512)),
+    )
+]
+
+
+def key(config: RamConfig | RomConfig) -> str:
+    return f"w{config.width}_d{config.depth}"
+
+
+def addresses(depth: int, rng: random.Random) -> list[int]:
+    """Both ends, every border of a cell or a bank, and some between."""
+    chosen = {a for a in (*EDGES, depth - 1) if a < depth}
+    while len(chosen) < min(40, depth):
+        chosen.add(rng.randrange(depth))
+    return rng.sample(sorted(chosen), len(chosen))
+
+
+def ram_bench(configs: list[RamConfig], seed: int = 1):
+    """Write everything, read it in another order, and overwrite some of it while reading."""
+    rng = random.Random(seed)
+    cycles = 160
+    stimulus: list[dict[str, int]] = [{} for _ in range(cycles)]
+    expected: list[dict[str, int | None]] = [{} for _ in range(cycles)]
+    for config in configs:
+        chosen = addresses(config.depth, rng)
+        words: dict[int, int] = {}
+        for cycle in range(cycles - config.latency):
+            enable = cycle < len(chosen) or rng.random() < 0.4
+            to = chosen[cycle] if cycle < len(chosen) else rng.choice(chosen)
+            data = rng.getrandbits(config.width)
+            # A write that is not enabled may name the address that is read.
+            free = [a for a in chosen if not (enable and a == to)] or [None]
+            at = rng.choice(free)
+            name = key(config)
+            stimulus[cycle] = {
+                **stimulus[cycle],
+                f"{name}__write__enable": int(enable and (at is not None or not words)),
+                f"{name}__write__address": to,
+                f"{name}__write__data": data,
+                f"{name}__read__address": to if at is None else at,
+            }
+            if at is not None or words:
+                address = to if at is None else at
+                expected[cycle + config.latency][f"{name}__read__data"] = words.get(address)
+            if stimulus[cycle][f"{name}__write__enable"]:
+                words[to] = data
+    return stimulus, expected
+
+
+def single_port_bench(configs: list[RamConfig]):
+    rng = random.Random(2)
+    cycles = 160
+    stimulus: list[dict[str, int]] = [{} for _ in range(cycles)]
+    expected: list[dict[str, int | None]] = [{} for _ in range(cycles)]
+    for config in configs:
+        chosen = addresses(config.depth, rng)
+        words: dict[int, int] = {}
+        for cycle in range(cycles - config.latency):
+            write = cycle < len(chosen) or rng.random() < 0.4
+            address = chosen[cycle] if cycle < len(chosen) else rng.choice(chosen)
+            data = rng.getrandbits(config.width)
+            name = key(config)
+            stimulus[cycle] |= {
+                f"{name}__port__enable_write": int(write),
+                f"{name}__port__address": address,
+                f"{name}__port__data_in": data,
+            }
+            if write:
+                words[address] = data
+            else:
+                expected[cycle + config.latency][f"{name}__port__data_out"] = words[address]
+    return stimulus, expected
+
+
+def rom_bench(configs: list[RomConfig]):
+    rng = random.Random(3)
+    cycles = 160
+    stimulus: list[dict[str, int]] = [{} for _ in range(cycles)]
+    expected: list[dict[str, int | None]] = [{} for _ in range(cycles)]
+    for config in configs:
+        size = 1 << config.address_width
+        chosen = [*addresses(config.depth, rng), size - 1]
+        chosen += [rng.randrange(size) for _ in range(cycles - config.latency - len(chosen))]
+        for cycle, address in enumerate(chosen):
+            word = config.entries[address] if address < config.depth else 0
+            stimulus[cycle][f"{key(config)}__address"] = address
+            expected[cycle + config.latency][f"{key(config)}__data"] = word
+    return stimulus, expected
+
+
+KINDS = {
+    "ram": (Ram, RAMS, ram_bench),
+    "single_port_ram": (SinglePortRam, SINGLE_PORT_RAMS, single_port_bench),
+    "rom": (Rom, ROMS, rom_bench),
+}
+
+
+def together(kind: str) -> Together:
+    unit, configs, _ = KINDS[kind]
+    return Together({key(config): unit(config) for config in configs})
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_words_in_amaranths_simulator(kind: str):
+    stimulus, expected = KINDS[kind][2](KINDS[kind][1])
+    assert differences(expected, run_amaranth(together(kind), stimulus)) == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("target", [Target.PORTABLE, Target.ECP5, Target.ICE40])
+def test_words_of_emitted_verilog(target: Target, kind: str, tmp_path: Path):
+    stimulus, expected = KINDS[kind][2](KINDS[kind][1])
+    assert differences(expected, run_verilog(together(kind), target, stimulus, tmp_path)) == []
+
+
+@pytest.mark.parametrize("kind", ["ram", "rom"])
+def test_the_smaller_ice40_has_the_same_block_memory(kind: str):
+    hx = emit_rtlil(together(kind), Target.ICE40_HX)
+    assert hx == emit_rtlil(together(kind), Target.ICE40)
+
+
+def test_single_port_ram_of_the_smaller_ice40(tmp_path: Path):
+    stimulus, expected = single_port_bench(SINGLE_PORT_RAMS)
+    trace = run_verilog(together("single_port_ram"), Target.ICE40_HX, stimulus, tmp_path)
+    assert differences(expected, trace) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("target", [Target.PORTABLE, Target.ECP5, Target.ICE40])
+def test_every_width_with_every_depth(target: Target, tmp_path: Path):
+    stimulus, expected = ram_bench(CROSS, seed=5)
+    rams = Together({key(config): Ram(config) for config in CROSS})
+    assert differences(expected, run_verilog(rams, target, stimulus, tmp_path)) == []
+
+
+def test_the_bench_sees_a_wrong_word(tmp_path: Path):
+    config = RamConfig(width=36, depth=300)
+    stimulus, expected = ram_bench([config])
+    cycle = next(c for c in range(60, 160) if expected[c].get("w36_d300__read__data") is not None)
+    expected[cycle]["w36_d300__read__data"] ^= 1 << 35  # pyright: ignore
+    ram = Together({key(config): Ram(config)})
+    found = differences(expected, run_verilog(ram, Target.ECP5, stimulus, tmp_path))
+    assert [(c, port) for c, port, _, _ in found] == [(cycle, "w36_d300__read__data")]
+
+
+def test_a_collision_is_undefined_in_the_netlist(tmp_path: Path):
+    config = RamConfig(width=36, depth=300)
+    same = {"write__enable": 1, "write__address": 7, "read__address": 7, "write__data": 5}
+    trace = run_verilog(Ram(config), Target.ECP5, [same, {"write__enable": 0}, {}, {}], tmp_path)
+    assert [entry["read__data"] for entry in trace[2:]] == [None, 5]
+
+
+@pytest.mark.parametrize(
+    "config, target, blocks",
+    [
+        (RamConfig(width=36, depth=512), Target.ECP5, 1),
+        (RamConfig(width=37, depth=512), Target.ECP5, 2),
+        (RamConfig(width=36, depth=513), Target.ECP5, 2),
+        (RamConfig(width=9, depth=2048), Target.ECP5, 1),
+        (RamConfig(width=4, depth=2049), Target.ECP5, 1),
+        (RamConfig(width=2, depth=8192), Target.ECP5, 1),
+        (RamConfig(width=1, depth=16385), Target.ECP5, 2),
+        (RamConfig(width=16, depth=256), Target.ICE40, 1),
+        (RamConfig(width=16, depth=257), Target.ICE40_HX, 2),
+        (RamConfig(width=2, depth=2049), Target.ICE40_HX, 2),
+    ],
+)
+def test_number_of_cells(config: RamConfig, target: Target, blocks: int):
+    text = emit_rtlil(Ram(config), target)
+    assert text.count("cell \\DP16KD ") + text.count("cell \\SB_RAM40_4K ") == blocks
+
+
+def test_spram_is_for_ultraplus_only():
+    ram = RamConfig(width=32, depth=16384)
+    assert emit_rtlil(SinglePortRam(ram), Target.ICE40).count("cell \\SB_SPRAM256KA ") == 2
+    for target in (Target.PORTABLE, Target.ECP5, Target.ICE40_HX):
+        assert "SB_SPRAM256KA" not in emit_rtlil(SinglePortRam(ram), target)
+
+
+def test_style_and_latency_of_a_table_follow_from_its_size():
+    largest = RomConfig(width=8, entries=(0,) * (LOGIC_ROM_BITS // 8))
+    larger = RomConfig(width=8, entries=(0,) * (LOGIC_ROM_BITS // 8 + 1))
+    assert (largest.style, largest.latency, largest.interval) == ("logic", 1, 1)
+    assert (larger.style, larger.latency, larger.interval) == ("block", 2, 1)
+    assert (RamConfig(width=1, depth=1).latency, RamConfig(width=1, depth=1).interval) == (2, 1)
+
+
+@pytest.mark.parametrize("depth, width", [(1, 1), (2, 1), (3, 2), (256, 8), (257, 9)])
+def test_address_width(depth: int, width: int):
+    assert RamConfig(width=4, depth=depth).address_width == width
+    assert RomConfig(width=4, entries=(0,) * depth).address_width == width
+
+
+def rejection(config: Any, **fields: Any) -> str:
+    with pytest.raises(ValueError) as caught:
+        config(**fields)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("value", [0, -1, 2.0, True])
+@pytest.mark.parametrize("field", ["width", "depth"])
+def test_rejection_of_a_size(field: str, value: Any):
+    message = rejection(RamConfig, **{"width": 8, "depth": 8, field: value})
+    assert message == f"RamConfig.{field} must be an integer of at least 1, not {value!r}"
+
+
+@pytest.mark.parametrize(
+    "fields, message",
+    [
+        ({"width": 0}, "RomConfig.width must be an integer of at least 1, not 0"),
+        ({"entries": ()}, "RomConfig.entries must be a tuple of at least one integer, not ()"),
+        ({"entries": [1]}, "RomConfig.entries must be a tuple of at least one integer, not [1]"),
+        ({"entries": (1, 16)}, "RomConfig.entries[1] must be an integer from 0 to 15, not 16"),
+        ({"entries": (-1,)}, "RomConfig.entries[0] must be an integer from 0 to 15, not -1"),
+        ({"entries": (1.0,)}, "RomConfig.entries[0] must be an integer from 0 to 15, not 1.0"),
+    ],
+)
+def test_rejection_of_a_table(fields: dict[str, Any], message: str):
+    assert rejection(RomConfig, **{"width": 4, "entries": (1,), **fields}) == message
