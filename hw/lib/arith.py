@@ -96,3 +96,13 @@ def _resize(value: Value, shape: Shape) -> Value:
     """`value` in exactly `shape`, which is known to hold it."""
     bits = _extend(value, shape.width)[: shape.width]
     return bits.as_signed() if shape.signed else bits
+
+
+def greater(a: ValueLike, b: ValueLike) -> Value:
+    """``a > b``, as the sign of b - a.
+
+    The same as the operator, for operands of any shape; but a carry chain ends in the answer, where
+    synthesis for ECP5 takes overflow, sign and zero out of the chain and joins them: for 16 signed
+    bits 137 MHz with the operator between registers, and more than 250 MHz so.
+    """
+    return (Value.cast(b) - Value.cast(a))[-1]

@@ -86,7 +86,8 @@ class CreditFifo(wiring.Component):
     once. Nothing else ever stalls the pipeline in between. `grant` comes from a register, and
     `o.valid` does not depend on `o.ready` in the same cycle.
 
-    Storage is read asynchronously: distributed RAM on ECP5, registers on iCE40.
+    Storage is read asynchronously: distributed RAM on ECP5, but a register for every bit on iCE40,
+    where it should stay small.
 
     Timing
     ------

@@ -1,10 +1,13 @@
 """The first pass over a row: accept its scores, refuse what is too long, find the maximum."""
 
+import itertools
+
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.data import ArrayLayout, StructLayout
 from amaranth.lib.wiring import In, Out
 
+from hw.lib.arith import greater
 from hw.lib.credit import PushSignature
 from hw.lib.pipe import Pipe
 from hw.softmax.config import SoftmaxConfig
@@ -33,8 +36,11 @@ class RowMaxConfig:
 
     @property
     def latency(self) -> int:
-        """Cycles from a row's last accepted transfer to its descriptor: hide, compare, keep."""
-        return 1 + self.softmax.log2_lanes + 1
+        """Cycles from a row's last transfer to its descriptor: hide, then compare and select.
+
+        Lanes pair by pair, a transfer with the one before it, and both with the row so far.
+        """
+        return 1 + 2 * (self.softmax.log2_lanes + 2)
 
 
 class RowMax(wiring.Component):
@@ -122,25 +128,61 @@ class RowMax(wiring.Component):
                 self.o_word.payload.score.eq(p.score),
                 self.o_word.payload.visible.eq(p.visible),
             ]
-            row = ("last", "count", "refused")
+            row = ("last", "count", "refused", "seen")
             for level in range(config.log2_lanes):
                 pairs = range(config.lanes >> level + 1)
-                left = [getattr(p, f"best{2 * pair}") for pair in pairs]
-                right = [getattr(p, f"best{2 * pair + 1}") for pair in pairs]
-                best = {
-                    f"best{pair}": Mux(left[pair] > right[pair], left[pair], right[pair])
-                    for pair in pairs
+                both = [(f"best{2 * pair}", f"best{2 * pair + 1}") for pair in pairs]
+                wins = {
+                    f"wins{i}": greater(getattr(p, a), getattr(p, b))
+                    for i, (a, b) in enumerate(both)
                 }
-                p.stage("compare", **best, keep=("seen", *row))
+                p.stage("compare", **wins, keep=(*itertools.chain(*both), *row))
+                best = {
+                    f"best{i}": Mux(getattr(p, f"wins{i}"), getattr(p, a), getattr(p, b))
+                    for i, (a, b) in enumerate(both)
+                }
+                p.stage("select", **best, keep=row)
 
+            # A compare and a select take two cycles, and a row may bring a transfer in each. So a
+            # transfer is first joined with the one before it, and this with the row so far as of
+            # two transfers ago. A cycle without a transfer stands for one with nothing to see.
+            best = Mux(p.valid, p.best0, lowest)
             first = Signal(init=1)
-            row_max = Signal.like(p.best0, name="row_max", reset_less=True)
-            seen = Signal(name="row_seen", reset_less=True)
             with m.If(p.valid):
-                m.d.sync += [first.eq(p.last), seen.eq(p.seen | (seen & ~first))]
-                with m.If(first | (p.best0 > row_max)):
-                    m.d.sync += row_max.eq(p.best0)
-            p.through(1, row_max=row_max, seen=seen, keep=row)
+                m.d.sync += first.eq(p.last)
+            begins = Signal()
+            m.d.comb += begins.eq(p.valid & first)
+            before = Signal.like(p.best0, name="before", reset_less=True)
+            m.d.sync += before.eq(best)
+            seen = Signal()
+            m.d.sync += seen.eq(Mux(p.valid, p.seen | (seen & ~first), seen))
+            p.stage(
+                "compare",
+                wins=begins | greater(best, before),
+                best=best,
+                before=before,
+                begins=begins,
+                keep=("last", "count", "refused"),
+            )
+            p.stage(
+                "select",
+                best=Mux(p.wins, p.best, p.before),
+                seen=seen,
+                keep=("begins", "last", "count", "refused"),
+            )
+            begun = Signal()
+            so_far = Signal.like(p.best, name="so_far")
+            m.d.sync += begun.eq(p.begins)
+            keep = ("best", "seen", "last", "count", "refused")
+            p.stage(
+                "compare", wins=p.begins | begun | greater(p.best, so_far), so_far=so_far, keep=keep
+            )
+            p.stage(
+                "select",
+                row_max=Mux(p.wins, p.best, p.so_far),
+                keep=("seen", "last", "count", "refused"),
+            )
+            m.d.comb += so_far.eq(p.row_max)
             m.d.comb += [
                 self.o_row.valid.eq(p.valid & p.last),
                 self.o_row.payload.count.eq(p.count),

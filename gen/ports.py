@@ -1,0 +1,104 @@
+"""A unit with plain ports: ``i_valid``, ``i_score``, ``o_p``, instead of packed payloads."""
+
+from dataclasses import dataclass
+
+from amaranth.hdl import Module, Shape, Signal, Value
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+__all__ = ["PlainPorts", "Port", "plain_ports"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Port:
+    """A port of the emitted module.
+
+    Parameters
+    ----------
+    name
+        As in the Verilog text.
+    direction
+        ``input`` or ``output``.
+    width
+        Bits.
+    lanes
+        Elements that share the bits, lane 0 in the lowest ones; 1 for a scalar.
+    signed
+        Whether an element is in two's complement.
+    """
+
+    name: str
+    direction: str
+    width: int
+    lanes: int = 1
+    signed: bool = False
+
+
+class PlainPorts(wiring.Component):
+    """A unit of streams, each member of a stream's payload on a port of its own.
+
+    Members are ``<stream>_valid``, ``<stream>_ready`` and ``<stream>_<field>`` for every field of
+    the payload (``<stream>_payload`` if it has none), as a Verilog user expects to read them.
+    """
+
+    def __init__(self, unit: wiring.Component):
+        self.unit = unit
+        self._wires = _wires(unit)
+        super().__init__(
+            {
+                port.name: (In if port.direction == "input" else Out)(Shape(port.width))
+                for port, _ in self._wires
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        """Connect name by name."""
+        m = Module()
+        m.submodules.unit = self.unit  # pyright: ignore[reportArgumentType]
+        for port, inner in self._wires:
+            outer: Signal = getattr(self, port.name)
+            if port.direction == "input":
+                m.d.comb += inner.eq(outer)
+            else:
+                m.d.comb += outer.eq(inner)
+        return m
+
+
+def plain_ports(unit: wiring.Component) -> tuple[Port, ...]:
+    """The ports that `PlainPorts` gives a unit, without clock and reset."""
+    return tuple(port for port, _ in _wires(unit))
+
+
+def _wires(unit: wiring.Component) -> list[tuple[Port, Value]]:
+    wires: list[tuple[Port, Value]] = []
+    for name, member in unit.signature.members.items():
+        inner = getattr(unit, name)
+        if not (member.is_signature and isinstance(inner, stream.Interface)):
+            raise TypeError(f"{type(unit).__name__}.{name} is no stream")
+        into = member.flow == In
+        here, there = ("input", "output") if into else ("output", "input")
+        wires.append((Port(name=f"{name}_valid", direction=here, width=1), inner.valid))
+        wires.append((Port(name=f"{name}_ready", direction=there, width=1), inner.ready))
+        for field, value, shape in _fields(inner.payload):
+            lanes, element = 1, shape
+            if isinstance(shape, data.ArrayLayout):
+                lanes, element = shape.length, shape.elem_shape
+            port = Port(
+                name=f"{name}_{field}",
+                direction=here,
+                width=len(value),
+                lanes=lanes,
+                signed=Shape.cast(element).signed,
+            )
+            wires.append((port, value))
+    return wires
+
+
+def _fields(payload: object) -> list[tuple[str, Value, object]]:
+    if isinstance(payload, data.View):
+        layout = payload.shape()
+        if isinstance(layout, data.StructLayout):
+            fields = layout.members.items()
+            return [(str(name), Value.cast(payload[name]), shape) for name, shape in fields]
+    value = Value.cast(payload)  # pyright: ignore[reportArgumentType]
+    return [("payload", value, value.shape())]
