@@ -6,7 +6,7 @@ from amaranth.hdl import Module, Shape, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-__all__ = ["PlainPorts", "Port", "plain_ports"]
+__all__ = ["PlainPorts", "Port"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +51,11 @@ class PlainPorts(wiring.Component):
             }
         )
 
+    @property
+    def ports(self) -> tuple[Port, ...]:
+        """The ports, without clock and reset."""
+        return tuple(port for port, _ in self._wires)
+
     def elaborate(self, platform: object) -> Module:
         """Connect name by name."""
         m = Module()
@@ -64,16 +69,11 @@ class PlainPorts(wiring.Component):
         return m
 
 
-def plain_ports(unit: wiring.Component) -> tuple[Port, ...]:
-    """The ports that `PlainPorts` gives a unit, without clock and reset."""
-    return tuple(port for port, _ in _wires(unit))
-
-
 def _wires(unit: wiring.Component) -> list[tuple[Port, Value]]:
     wires: list[tuple[Port, Value]] = []
     for name, member in unit.signature.members.items():
         inner = getattr(unit, name)
-        if not (member.is_signature and isinstance(inner, stream.Interface)):
+        if not (member.is_signature and isinstance(member.signature, stream.Signature)):
             raise TypeError(f"{type(unit).__name__}.{name} is no stream")
         into = member.flow == In
         here, there = ("input", "output") if into else ("output", "input")

@@ -1,4 +1,4 @@
-"""The one exception that means: what the user asked for is wrong, and this is what would be right."""
+"""The one exception that says what is wrong with a user's input, and what would be right."""
 
 import difflib
 from collections.abc import Iterable

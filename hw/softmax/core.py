@@ -2,7 +2,6 @@
 
 from amaranth.hdl import Module
 from amaranth.lib import stream, wiring
-from amaranth.lib.data import StructLayout
 from amaranth.lib.wiring import In, Out, connect
 
 from hw.lib.credit import CreditFifo, CreditFifoConfig

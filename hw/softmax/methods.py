@@ -7,7 +7,7 @@ from hw.softmax.lut2d import Lut2dElement, Lut2dFactor, Lut2dScale
 from hw.softmax.rexp import RexpElement, RexpFactor, RexpScale
 from spec.softmax import ExactNumerics, Lut2dNumerics, Numerics, RexpNumerics
 
-__all__ = ["Units", "units_of"]
+__all__ = ["Units", "copies_of", "units_of"]
 
 
 class Units(NamedTuple):
@@ -33,3 +33,9 @@ _UNITS = {
 def units_of(numerics: Numerics) -> Units:
     """The units of a method."""
     return _UNITS[type(numerics)]
+
+
+def copies_of(numerics: Numerics, lanes: int) -> dict[str, int]:
+    """Copies of each table, by its name: one a lane for what every element needs."""
+    per_row = {"reciprocal", "alpha"}
+    return {table.name: 1 if table.name in per_row else lanes for table in numerics.tables}

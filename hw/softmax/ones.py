@@ -66,8 +66,8 @@ class OnesDividerConfig:
 class OnesDivider(wiring.Component):
     """o = round(i / (2^v - 1)), exactly.
 
-    A value h 2^v + l is h (2^v - 1) + (h + l): each fold moves h into the quotient and leaves h + l,
-    until what is left is below twice the divisor and one comparison ends it.
+    A value h 2^v + l is h (2^v - 1) + (h + l): each fold moves h into the quotient and leaves
+    h + l, until what is left is below twice the divisor and one comparison ends it.
 
     *Timing*: latency `config.latency`, interval 1; it never stalls.
 

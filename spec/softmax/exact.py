@@ -128,7 +128,7 @@ class ExactNumerics:
 
     @cached_property
     def reciprocal(self) -> Table:
-        """``reciprocal[i] = 2^bits (full_scale / 2^output_bits) / m``, m the middle of interval i."""
+        """``reciprocal[i] = 2^bits full_scale / (2^output_bits m)``, m the middle of interval i."""
         count, top = 1 << self.reciprocal_index_bits, 1 << self.reciprocal_bits
         gain = self.reciprocal_gain * self.full_scale / (1 << self.output_bits)
         entries = tuple(round(top * gain / (1 + (i + 0.5) / count)) for i in range(count))

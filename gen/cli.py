@@ -1,0 +1,70 @@
+"""What every command shares: exit codes, one-line errors, progress."""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import NoReturn
+
+from rich.console import Console
+
+from spec import SpecError
+
+__all__ = ["Parser", "add_design_arguments", "progress", "run"]
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose error is one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print one line and leave with exit code 2."""
+        self.exit(2, f"{self.prog}: error: {message}; see {self.prog} --help\n")
+
+
+def add_design_arguments(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
+    """Add what names a design: NAME or FILE.py, and ``--set key=value``."""
+    parser.add_argument(
+        "design",
+        metavar="NAME|FILE.py",
+        nargs=None if required else "?",
+        help="a preset, or a Python file with one module-level description",
+    )
+    parser.add_argument(
+        "--set",
+        dest="settings",
+        metavar="key=value",
+        action="append",
+        default=[],
+        help="override a field of the description or of its configuration; may be repeated",
+    )
+
+
+def run(prog: str, main: Callable[[], None]) -> NoReturn:
+    """Run a command: exit code 0 when done, 2 with one line when the user's input is wrong."""
+    try:
+        main()
+    except SpecError as error:
+        text = " ".join(str(error).split())
+        print(f"{prog}: error: {text}", file=sys.stderr)
+        sys.exit(2)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+    except KeyboardInterrupt:
+        print(f"{prog}: interrupted", file=sys.stderr)
+        sys.exit(130)
+    sys.exit(0)
+
+
+@contextmanager
+def progress(what: str) -> Iterator[None]:
+    """Say that `what` is under way: a spinner on a terminal, a plain line when done elsewhere."""
+    console = Console(stderr=True)
+    start = time.monotonic()
+    if console.is_terminal:
+        with console.status(what):
+            yield
+    else:
+        yield
+    print(f"{what}: {time.monotonic() - start:.1f} s", file=sys.stderr)

@@ -1,0 +1,67 @@
+"""Emit a design's Verilog and its manifest: ``python -m gen.verilog NAME|FILE.py``."""
+
+import json
+from pathlib import Path
+
+from gen.cli import Parser, add_design_arguments, progress, run
+from gen.design import Design, load_design
+from gen.emit import emit_verilog
+from gen.manifest import manifest
+from gen.output import MANIFEST, whole_folder
+from gen.ports import PlainPorts
+from gen.presets import PRESETS
+from hw.prim.target import Target
+from spec import SpecError
+from spec.errors import check_choice
+
+__all__ = ["main", "write_design"]
+
+TARGETS = ("portable", "ecp5", "ice40")
+BUSES = ("stream",)
+"""What a softmax can be built with; AXI and UART belong to the whole accelerator."""
+
+
+def write_design(design: Design, folder: Path, *, target: Target, bus: str = "stream") -> None:
+    """Write ``NAME.v`` and the manifest to `folder`, whole or not at all."""
+    top = PlainPorts(design.unit())
+    text = emit_verilog(top, target, top=design.name)
+    with whole_folder(folder) as work:
+        (work / f"{design.name}.v").write_text(text)
+        told = manifest(design, top.ports, target=target, bus=bus, folder=work)
+        (work / MANIFEST).write_text(json.dumps(told, indent=2) + "\n")
+
+
+def main() -> None:
+    """Read the command line and do what it says."""
+    parser = Parser(prog="gen.verilog", description="Emit Verilog and a manifest for a design.")
+    add_design_arguments(parser, required=False)
+    parser.add_argument("--list", action="store_true", help="list the presets and stop")
+    parser.add_argument("--target", default="portable", help="portable, ecp5 or ice40")
+    parser.add_argument("--bus", default="stream", help="stream")
+    parser.add_argument("-o", dest="folder", type=Path, help="output folder (default: out/NAME)")
+    arguments = parser.parse_args()
+    if arguments.list:
+        width = max(map(len, PRESETS))
+        for name, preset in PRESETS.items():
+            print(f"{name:{width}}  {preset.summary}")
+        return
+    if arguments.design is None:
+        raise SpecError("name a preset or a description file (--list shows the presets)")
+    check_choice("--target", arguments.target, TARGETS)
+    check_choice("--bus", arguments.bus, BUSES)
+    design = load_design(arguments.design, arguments.settings)
+    folder = arguments.folder or Path("out") / design.name
+    with progress(f"emit {design.name}"):
+        write_design(design, folder, target=Target(arguments.target), bus=arguments.bus)
+    told = json.loads((folder / MANIFEST).read_text())
+    cycles, tables = told["cycles"], told["tables"]
+    print(f"{folder / design.name}.v")
+    print(
+        f"  {cycles['row_length']} elements a row: {cycles['one_row']} cycles for one row, "
+        f"{cycles['each_further_row']} for each further row"
+    )
+    print(f"  tables {tables['bytes']} bytes, {tables['bytes_of_all_copies']} with all copies")
+
+
+if __name__ == "__main__":
+    run("gen.verilog", main)

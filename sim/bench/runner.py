@@ -1,0 +1,119 @@
+"""Emitted Verilog in Icarus, driven by a cocotb module of ours, within a bound of time."""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from spec import SpecError
+
+__all__ = ["BenchError", "run_bench"]
+
+LOG_LINES = 5
+
+
+class BenchError(Exception):
+    """A simulation failed or took too long: a defect of ours, with the end of its log."""
+
+
+def run_bench(
+    sources: Sequence[Path],
+    *,
+    top: str,
+    module: str,
+    folder: Path,
+    seconds: float,
+    variables: Mapping[str, str],
+) -> None:
+    """Compile `sources` and run every cocotb test in `module` on the module `top`.
+
+    Parameters
+    ----------
+    sources
+        Verilog files.
+    module
+        Importable name of a module with cocotb tests, such as ``sim.bench.softmax``.
+    folder
+        Where the compiled design and the log go.
+    seconds
+        Bound of the compilation and simulation together.
+    variables
+        Handed to the cocotb module through the environment.
+
+    Raises
+    ------
+    SpecError
+        Icarus Verilog or cocotb is missing.
+    BenchError
+        The simulation fails or exceeds its time.
+    """
+    for tool in ("iverilog", "vvp"):
+        if shutil.which(tool) is None:
+            raise SpecError(
+                "Icarus Verilog is not installed (no iverilog on PATH): apt-get install iverilog"
+            )
+    folder.mkdir(parents=True, exist_ok=True)
+    log = folder / "log.txt"
+    job = {
+        "sources": [str(path) for path in sources],
+        "top": top,
+        "module": module,
+        "folder": str(folder),
+    }
+    # cocotb's runner has no bound of its own, so it runs in a process group that can be ended.
+    with log.open("wb") as sink:
+        child = subprocess.Popen(
+            [sys.executable, "-m", __name__, json.dumps(job)],
+            cwd=folder,
+            env={**os.environ, **variables, "PYTHONPATH": os.pathsep.join(_paths())},
+            stdin=subprocess.DEVNULL,
+            stdout=sink,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            code = child.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise BenchError(f"{module} took longer than {seconds:g} s on {top}") from None
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
+    if code:
+        lines = log.read_text(errors="replace").splitlines()
+        raise BenchError(f"{module} failed on {top}:\n" + "\n".join(lines[-LOG_LINES:]))
+
+
+def _paths() -> list[str]:
+    return [str(Path(__file__).resolve().parents[2]), *(path for path in sys.path if path)]
+
+
+def _child(job: dict) -> None:
+    from cocotb_tools.check_results import get_results
+    from cocotb_tools.runner import get_runner
+
+    runner = get_runner("icarus")
+    runner.build(
+        sources=job["sources"],
+        hdl_toplevel=job["top"],
+        build_dir=job["folder"],
+        always=True,
+        timescale=("1ns", "1ps"),
+    )
+    results = runner.test(
+        hdl_toplevel=job["top"],
+        test_module=job["module"],
+        build_dir=job["folder"],
+        test_dir=job["folder"],
+    )
+    tests, failures = get_results(results)
+    sys.exit(0 if tests and not failures else 1)
+
+
+if __name__ == "__main__":
+    _child(json.loads(sys.argv[1]))
