@@ -1,6 +1,7 @@
 """A unit with plain ports: ``i_valid``, ``i_score``, ``o_p``, instead of packed payloads."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from amaranth.hdl import Module, Shape, Signal, Value
 from amaranth.lib import data, stream, wiring
@@ -94,11 +95,11 @@ def _wires(unit: wiring.Component) -> list[tuple[Port, Value]]:
     return wires
 
 
-def _fields(payload: object) -> list[tuple[str, Value, object]]:
+def _fields(payload: Any) -> list[tuple[str, Value, Any]]:
     if isinstance(payload, data.View):
         layout = payload.shape()
         if isinstance(layout, data.StructLayout):
             fields = layout.members.items()
             return [(str(name), Value.cast(payload[name]), shape) for name, shape in fields]
-    value = Value.cast(payload)  # pyright: ignore[reportArgumentType]
+    value = Value.cast(payload)
     return [("payload", value, value.shape())]

@@ -3,6 +3,7 @@
 import json
 import tempfile
 import zipfile
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -118,16 +119,17 @@ def read_scores(path: Path, description: Softmax) -> tuple[NDArray[Any], NDArray
 
 def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     try:
-        with np.load(path, allow_pickle=False) as data:
-            if not isinstance(data, np.lib.npyio.NpzFile):
-                raise SpecError(f"{path}: must be an .npz file with an array called scores")
-            return {name: data[name] for name in data.files}
+        data = np.load(path, allow_pickle=False)
+        if isinstance(data, np.lib.npyio.NpzFile):
+            with data:
+                return {name: data[name] for name in data.files}
     except FileNotFoundError:
         raise SpecError(f"{path}: there is no such file") from None
     except OSError as error:
         raise SpecError(f"{path}: cannot be read: {error.strerror or error}") from None
     except (ValueError, EOFError, zipfile.BadZipFile):
         raise SpecError(f"{path}: is no .npz file of plain arrays") from None
+    raise SpecError(f"{path}: must be an .npz file with an array called scores")
 
 
 def main() -> None:
@@ -143,11 +145,13 @@ def main() -> None:
     design = load_design(arguments.design, arguments.settings)
     scores, mask = read_scores(arguments.data, design.description)
     engine = {"golden": run_golden, "rtl": run_rtl}[arguments.engine]
-    with progress(f"run {design.name} on {arguments.engine}"):
-        result = engine(design, scores, mask)
-    if arguments.out:
-        with whole_file(arguments.out) as path, path.open("wb") as file:
-            np.savez_compressed(file, **result._asdict())
+    # The output's place is opened first, so that a long run is not lost to a wrong path.
+    with whole_file(arguments.out) if arguments.out else nullcontext() as path:
+        with progress(f"run {design.name} on {arguments.engine}"):
+            result = engine(design, scores, mask)
+        if path:
+            with path.open("wb") as file:
+                np.savez_compressed(file, **result._asdict())
     rows, length = scores.shape
     summary = {
         "name": design.name,

@@ -10,6 +10,7 @@ import json
 import math
 import sys
 from dataclasses import dataclass
+from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -82,16 +83,15 @@ class MiniLM:
         SystemExit
             With code 2, after one line that says how to install what is missing.
         """
-        package = find_spec(PACKAGE)
-        try:
-            from safetensors.numpy import load_file
-            from tokenizers import Tokenizer
-        except ImportError:
-            package = None
-        if package is None or package.origin is None:
+        packages = [find_spec(name) for name in (PACKAGE, "safetensors", "tokenizers")]
+        if None in packages:
             print(f"error: MiniLM is not installed here; run: {INSTALL}", file=sys.stderr)
             raise SystemExit(2)
-        folder = Path(package.origin).parent / "model"
+        # Optional packages: only who loads the model needs them.
+        from safetensors.numpy import load_file
+        from tokenizers import Tokenizer
+
+        folder = Path(str(files(PACKAGE))) / "model"
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         for field, value in (("hidden_act", "gelu"), ("position_embedding_type", "absolute")):
             if config[field] != value:

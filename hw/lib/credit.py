@@ -1,7 +1,7 @@
 """The tail of a pipeline that never stalls: a FIFO which hands out its free places in advance."""
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from amaranth.hdl import Cat, Module, Mux, Shape, ShapeLike, Signal, Value, signed
 from amaranth.lib import memory, stream, wiring
@@ -20,15 +20,23 @@ class CreditFifoConfig:
         Shape of the payload.
     depth
         Entries, at least 2. Up to 16 cost the same on ECP5.
+    reserve
+        Places held back, for a head that sees `grant` that many cycles late.
     """
 
     shape: ShapeLike
     depth: int
+    reserve: int = 0
 
     def __post_init__(self):
         Shape.cast(self.shape)
         if self.depth < 2:
             raise ValueError(f"CreditFifoConfig.depth must be at least 2, got {self.depth}")
+        if not 0 <= self.reserve < self.depth:
+            raise ValueError(
+                f"CreditFifoConfig.reserve must be from 0 to depth - 1 = {self.depth - 1}, "
+                f"got {self.reserve}"
+            )
 
     @property
     def latency(self) -> int:
@@ -45,13 +53,13 @@ class CreditFifoConfig:
         """Longest pipeline, in cycles from take to push, that can take in every cycle.
 
         A place taken in cycle t is pushed in t + latency, popped one cycle later and granted
-        again from the cycle after that: a pipeline needs latency + 2 places.
+        again from the cycle after that: a pipeline needs latency + 2 places, and the reserve.
         """
-        return self.depth - 2
+        return self.depth - 2 - self.reserve
 
 
-class Push(Protocol):
-    """What `PushSignature` creates, for the type checker."""
+class Push(wiring.PureInterface):
+    """The signals of a `PushSignature`."""
 
     valid: Signal
     payload: Any
@@ -62,6 +70,10 @@ class PushSignature(wiring.Signature):
 
     def __init__(self, shape: ShapeLike):
         super().__init__({"valid": Out(1), "payload": Out(shape)})
+
+    def create(self, *, path=None, src_loc_at=0) -> Push:
+        """Make the signals."""
+        return Push(self, path=path, src_loc_at=1 + src_loc_at)
 
 
 class CreditFifoSignature(wiring.Signature):
@@ -81,7 +93,8 @@ class CreditFifoSignature(wiring.Signature):
 class CreditFifo(wiring.Component):
     """A FIFO at the end of a pipeline, which admits to the head only what will find room.
 
-    Contract: if `take` is only high with `grant`, and every push had a take of its own before it
+    Contract: if `take` is only high with `grant` (`reserve` cycles after it, where there is one),
+    and every push had a take of its own before it
     or in the same cycle, no push is ever lost, and `o` carries what was pushed, in order, each
     once. Nothing else ever stalls the pipeline in between. `grant` comes from a register, and
     `o.valid` does not depend on `o.ready` in the same cycle.
@@ -119,7 +132,7 @@ class CreditFifo(wiring.Component):
         depth = config.depth
         count = signed((depth - 1).bit_length() + 1)
         # Both count one less than they mean, so that the sign alone says "none".
-        self.spare = Signal(count, init=depth - 1)
+        self.spare = Signal(count, init=depth - 1 - config.reserve)
         self.stored = Signal(count, init=-1)
         self.write_at = Signal(range(depth))
         self.read_at = Signal(range(depth))

@@ -294,7 +294,8 @@ class RomConfig:
 class Rom(wiring.Component):
     """data = entries[address].
 
-    Contract: an address past the last entry reads zero. No enable, no reset, and it never stalls.
+    Contract: an address past the last entry is not defined. No enable, no reset, and it never
+    stalls.
 
     *Timing*: latency `RomConfig.latency` (1 or 2, by size alone), interval 1.
 
@@ -323,7 +324,7 @@ class Rom(wiring.Component):
         m = Module()
         m.submodules.words = words = Memory(
             shape=self.config.width,
-            depth=1 << self.config.address_width,
+            depth=max(2, self.config.depth),
             init=self.config.entries,
             attrs={"rom_style": self.config.style},
         )

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from amaranth.hdl import signed, unsigned
+from amaranth.hdl import Shape, signed, unsigned
 from amaranth.lib.data import ArrayLayout, StructLayout
 
 from spec.errors import SpecError, check_range
@@ -56,16 +56,21 @@ class SoftmaxConfig:
         return (self.lanes - 1).bit_length()
 
     @property
-    def count_shape(self):
+    def count_shape(self) -> Shape:
         """Shape of a row's count: its transfers less two, so that the sign says "one"."""
         return signed(max(2, self.max_words.bit_length() + 1))
+
+    @property
+    def score_shape(self) -> Shape:
+        """Shape of a score."""
+        return signed(self.numerics.score_bits)
 
     @property
     def input_shape(self) -> StructLayout:
         """A transfer of scores: lane 0 first; elements past a row's end are sent invisible."""
         return StructLayout(
             {
-                "score": ArrayLayout(signed(self.numerics.score_bits), self.lanes),
+                "score": ArrayLayout(self.score_shape, self.lanes),
                 "visible": unsigned(self.lanes),
                 "last": 1,
             }

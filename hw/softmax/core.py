@@ -8,7 +8,7 @@ from hw.lib.credit import CreditFifo, CreditFifoConfig
 from hw.lib.pipe import Pipe
 from hw.softmax.config import SoftmaxConfig
 from hw.softmax.methods import units_of
-from hw.softmax.row_buffer import RowBuffer, RowBufferConfig
+from hw.softmax.row_buffer import GRANT_DELAY, RowBuffer, RowBufferConfig
 from hw.softmax.row_max import RowMax, RowMaxConfig, max_row_shape, score_word_shape
 from hw.softmax.weigh import Weigh, WeighConfig, factor_row_shape, weight_word_shape
 
@@ -42,7 +42,9 @@ class SoftmaxTiming:
         self.align_latency = align
         self.scale_latency = self.weights.latency + align + units.scale.latency_of(numerics)
         self.output = CreditFifoConfig(
-            shape=config.output_shape, depth=max(SMALL_FIFO, self.scale_latency + 2)
+            shape=config.output_shape,
+            depth=max(SMALL_FIFO, self.scale_latency + 2 + GRANT_DELAY),
+            reserve=GRANT_DELAY,
         )
 
     @property
@@ -187,12 +189,14 @@ class SoftmaxWeights(wiring.Component):
         self.config = config
         self.timing = SoftmaxTiming(config)
         timing = self.timing
+        weigh_latency = timing.scores.latency + WeighConfig(config).weight_latency
         self.weight_fifo = CreditFifoConfig(
             shape=config.weight_shape,
-            depth=max(SMALL_FIFO, timing.scores.latency + WeighConfig(config).weight_latency + 2),
+            depth=max(SMALL_FIFO, weigh_latency + 2 + GRANT_DELAY),
+            reserve=GRANT_DELAY,
         )
         self.row_fifo = CreditFifoConfig(
-            shape=factor_row_shape(config), depth=timing.weights.depth_rows
+            shape=factor_row_shape(config), depth=timing.weights.depth_rows, reserve=GRANT_DELAY
         )
         super().__init__(
             {

@@ -38,6 +38,11 @@ class ExactElement(wiring.Component):
         W without its `dropped_bits`, for the product; W, for the sum.
     """
 
+    distance: Signal
+    visible: Signal
+    weight: Signal
+    addend: Signal
+
     def __init__(self, numerics: ExactNumerics):
         self.numerics = numerics
         super().__init__(
@@ -100,6 +105,9 @@ class ExactFactor(wiring.Component):
     *Members*: ``total`` the sum; ``factor`` the table's entry and, above it, k.
     """
 
+    total: Signal
+    factor: Signal
+
     def __init__(self, numerics: ExactNumerics):
         self.numerics = numerics
         super().__init__(
@@ -158,6 +166,9 @@ class ExactAlign(wiring.Component):
     *Members*: ``factor`` as `ExactFactor` gives it; ``aligned``.
     """
 
+    factor: Signal
+    aligned: Signal
+
     def __init__(self, numerics: ExactNumerics):
         self.numerics = numerics
         super().__init__(
@@ -192,6 +203,10 @@ class ExactScale(wiring.Component):
 
     *Members*: ``weight``, ``aligned`` factor; ``p``.
     """
+
+    weight: Signal
+    aligned: Signal
+    p: Signal
 
     def __init__(self, numerics: ExactNumerics):
         self.numerics = numerics

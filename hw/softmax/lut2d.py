@@ -30,6 +30,11 @@ class Lut2dElement(wiring.Component):
         The row of the quotient table; the exponential, for the sum. Both 0 where invisible.
     """
 
+    distance: Signal
+    visible: Signal
+    weight: Signal
+    addend: Signal
+
     def __init__(self, numerics: Lut2dNumerics):
         self.numerics = numerics
         super().__init__(
@@ -90,6 +95,9 @@ class Lut2dFactor(wiring.Component):
     *Members*: ``total`` the sum; ``factor`` the column, from 0.
     """
 
+    total: Signal
+    factor: Signal
+
     def __init__(self, numerics: Lut2dNumerics):
         self.numerics = numerics
         super().__init__(
@@ -131,6 +139,10 @@ class Lut2dScale(wiring.Component):
 
     *Members*: ``weight`` the row, ``aligned`` the column; ``p``.
     """
+
+    weight: Signal
+    aligned: Signal
+    p: Signal
 
     def __init__(self, numerics: Lut2dNumerics):
         self.numerics = numerics

@@ -74,6 +74,9 @@ class OnesDivider(wiring.Component):
     *Members*: ``i`` the dividend, ``o`` the quotient.
     """
 
+    i: Signal
+    o: Signal
+
     def __init__(self, config: OnesDividerConfig):
         self.config = config
         quotient_max = config.rounded_max // config.divisor

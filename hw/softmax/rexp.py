@@ -4,7 +4,7 @@ The equations, formats and tables are those of ``spec.softmax.rexp`` (our readin
 arXiv 2111.10770). All three units have a fixed latency, an interval of one cycle, and never stall.
 """
 
-from amaranth.hdl import Module, Mux, unsigned
+from amaranth.hdl import Module, Mux, Signal, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -29,6 +29,11 @@ class RexpElement(wiring.Component):
     weight, addend
         Both the exponential; 0 where invisible.
     """
+
+    distance: Signal
+    visible: Signal
+    weight: Signal
+    addend: Signal
 
     def __init__(self, numerics: RexpNumerics):
         self.numerics = numerics
@@ -79,6 +84,9 @@ class RexpFactor(wiring.Component):
     *Members*: ``total`` the sum; ``factor``.
     """
 
+    total: Signal
+    factor: Signal
+
     def __init__(self, numerics: RexpNumerics):
         self.numerics = numerics
         super().__init__(
@@ -128,6 +136,10 @@ class RexpScale(wiring.Component):
 
     *Members*: ``weight``, ``aligned`` factor; ``p``.
     """
+
+    weight: Signal
+    aligned: Signal
+    p: Signal
 
     def __init__(self, numerics: RexpNumerics):
         self.numerics = numerics

@@ -7,10 +7,14 @@ from amaranth.lib import wiring
 from amaranth.lib.data import StructLayout
 from amaranth.lib.wiring import In, Out
 
-from hw.lib.credit import CreditFifo, CreditFifoConfig, PushSignature
+from hw.lib.credit import CreditFifo, CreditFifoConfig, Push, PushSignature
 from hw.prim.ram import Ram, RamConfig
 
-__all__ = ["RowBuffer", "RowBufferConfig"]
+__all__ = ["GRANT_DELAY", "RowBuffer", "RowBufferConfig"]
+
+GRANT_DELAY = 1
+"""Cycles by which a head sees a grant late. A register between the two shortens the longest path,
+from the room in one buffer to the next row of the one before."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,14 +58,14 @@ class RowBufferConfig:
         """Words of storage: the longest row, and what arrives until its first place is free again.
 
         A descriptor is offered a cycle after its push and loaded in the same cycle; the first word
-        is issued in the next, and its place granted in the one after.
+        is issued in the next, and its place granted in the one after; the head sees that late.
         """
-        return self.max_words + self.fill_latency + 3
+        return self.max_words + self.fill_latency + 3 + GRANT_DELAY
 
     @property
     def depth_rows(self) -> int:
         """Descriptors of storage: enough that rows of one word follow each other without a gap."""
-        return max(self.rows, self.fill_latency + 2)
+        return max(self.rows, self.fill_latency + 2 + GRANT_DELAY)
 
     @property
     def count_shape(self) -> Shape:
@@ -73,12 +77,13 @@ class RowBuffer(wiring.Component):
     """Words in, in the order of rows; words out beside the descriptor of their whole row.
 
     Contract: words and descriptors leave in the order in which they came, each exactly once, and a
-    row's words are issued one a cycle as long as `advance` lets them. `take` is legal only with
-    `grant`; every taken word is pushed before its row's descriptor is, and the descriptor is pushed
-    once for every `take_row`. No read ever meets a write to the same address, because a word is
-    issued only after its descriptor was pushed, and its place granted only after that.
+    row's words are issued one a cycle as long as `advance` lets them. `take` is legal only
+    `GRANT_DELAY` cycles after a `grant`; every taken word is pushed before its row's descriptor is,
+    and the descriptor is pushed once for every `take_row`. No read ever meets a write to the same
+    address, because a word is issued only after its descriptor was pushed, and its place granted
+    only after that.
 
-    *Timing*: from `advance` and `issue` to `o`, `config.latency` cycles. A buffer of
+    *Timing*: from `issue` to `o`, `config.latency` cycles. A buffer of
     `depth_words` keeps one word a cycle going for rows of any equal length.
 
     *Members*
@@ -87,12 +92,22 @@ class RowBuffer(wiring.Component):
     i_word, i_row
         Pushes of the taken words and of {count, row}; count is the row's words less two.
     advance
-        The pipeline behind `o` has room for one more word.
+        The pipeline behind `o` grants one more word; heeded `GRANT_DELAY` cycles later.
     issue, issue_last
         A word, and with it the end of a row, is sent on its way: take the room.
     o
         {word, row, first, last}, without ready.
     """
+
+    grant: Signal
+    take: Signal
+    take_row: Signal
+    i_word: Push
+    i_row: Push
+    advance: Signal
+    issue: Signal
+    issue_last: Signal
+    o: Push
 
     def __init__(self, config: RowBufferConfig):
         self.config = config
@@ -121,9 +136,12 @@ class RowBuffer(wiring.Component):
         width = Shape.cast(self.config.word_shape).width
         m.submodules.words = words = Ram(RamConfig(width=width, depth=depth))
         m.submodules.rows = rows = CreditFifo(
-            CreditFifoConfig(shape=self.descriptor_shape, depth=self.config.depth_rows)
+            CreditFifoConfig(
+                shape=self.descriptor_shape, depth=self.config.depth_rows, reserve=GRANT_DELAY
+            )
         )
-        spare = Signal(signed((depth - 1).bit_length() + 1), init=depth - 1)
+        count_shape = signed((depth - 1).bit_length() + 1)
+        spare = Signal(count_shape, init=depth - 1 - GRANT_DELAY)
         m.d.comb += [
             self.grant.eq(~spare[-1] & rows.grant),
             rows.take.eq(self.take_row),
@@ -144,12 +162,13 @@ class RowBuffer(wiring.Component):
             m.d.sync += write_at.eq(Mux(write_at == depth - 1, 0, write_at + 1))
 
         # Read: load a descriptor, then count its words down; the sign of `count` says "last".
-        active, first = Signal(), Signal()
+        active, first, granted = Signal(), Signal(), Signal()
+        m.d.sync += granted.eq(self.advance)
         count = Signal(self.config.count_shape, reset_less=True)
         row = Signal(self.config.row_shape, reset_less=True)
         read_at = Signal(range(depth))
         m.d.comb += [
-            self.issue.eq(active & self.advance),
+            self.issue.eq(active & granted),
             self.issue_last.eq(self.issue & count[-1]),
             rows.o.ready.eq(~active | self.issue_last),
             words.read.address.eq(read_at),

@@ -4,11 +4,11 @@ import itertools
 
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import stream, wiring
-from amaranth.lib.data import ArrayLayout, StructLayout
+from amaranth.lib.data import StructLayout
 from amaranth.lib.wiring import In, Out
 
 from hw.lib.arith import greater
-from hw.lib.credit import PushSignature
+from hw.lib.credit import Push, PushSignature
 from hw.lib.pipe import Pipe
 from hw.softmax.config import SoftmaxConfig
 
@@ -17,15 +17,13 @@ __all__ = ["RowMax", "RowMaxConfig", "max_row_shape", "score_word_shape"]
 
 def score_word_shape(config: SoftmaxConfig) -> StructLayout:
     """What waits for the row maximum: a transfer without its `last`."""
-    members = dict(config.input_shape.members)
-    del members["last"]
-    return StructLayout(members)
+    fields = config.input_shape.members
+    return StructLayout({name: fields[name] for name in ("score", "visible")})
 
 
 def max_row_shape(config: SoftmaxConfig) -> StructLayout:
     """What the first pass knows of a row."""
-    score = ArrayLayout.cast(config.input_shape["score"].shape).elem_shape
-    return StructLayout({"row_max": score, "empty": 1, "refused": 1})
+    return StructLayout({"row_max": config.score_shape, "empty": 1, "refused": 1})
 
 
 class RowMaxConfig:
@@ -46,10 +44,10 @@ class RowMaxConfig:
 class RowMax(wiring.Component):
     """Maximum of the visible scores of each row, and the words that the row buffer keeps.
 
-    Contract: a transfer is accepted only with `grant`, and taken with it. A row of more than
-    `max_words` transfers is accepted to its end, keeps its first `max_words` words, and is marked
-    refused; the rows after it are not touched. A row without a visible element is marked empty;
-    its maximum is the lowest score.
+    Contract: a transfer is accepted only in the cycle after a `grant`, and takes a place with it.
+    A row of more than `max_words` transfers is accepted to its end, keeps its first `max_words`
+    words, and is marked refused; the rows after it are not touched. A row without a visible
+    element is marked empty; its maximum is the lowest score.
 
     *Timing*: word 1 cycle after its transfer, descriptor `latency` cycles after the row's last.
 
@@ -61,6 +59,13 @@ class RowMax(wiring.Component):
     o_word, o_row
         Pushes of words and of {count, row}, for `hw.softmax.row_buffer.RowBuffer`.
     """
+
+    i: stream.Interface
+    grant: Signal
+    take: Signal
+    take_row: Signal
+    o_word: Push
+    o_row: Push
 
     def __init__(self, config: SoftmaxConfig):
         self.softmax = config
@@ -92,10 +97,10 @@ class RowMax(wiring.Component):
         accept = self.i.valid & self.i.ready
         last = self.i.payload.last
         m.d.comb += [
-            self.i.ready.eq(self.grant),
             self.take.eq(accept & ~dropping),
             self.take_row.eq(accept & last),
         ]
+        m.d.sync += self.i.ready.eq(self.grant)
         with m.If(accept):
             with m.If(last):
                 m.d.sync += [count.eq(-1), dropping.eq(0)]

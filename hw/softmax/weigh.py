@@ -5,7 +5,7 @@ from amaranth.lib import wiring
 from amaranth.lib.data import ArrayLayout, StructLayout
 from amaranth.lib.wiring import In, Out
 
-from hw.lib.credit import PushSignature
+from hw.lib.credit import Push, PushSignature
 from hw.lib.pipe import Pipe
 from hw.softmax.config import SoftmaxConfig
 from hw.softmax.methods import units_of
@@ -55,9 +55,14 @@ class Weigh(wiring.Component):
     *Members*
     i
         Push of {word, row, first, last} from the row buffer.
-    o_word, o_row
-        Pushes of weights, and of {count, row}: the row's words less two, factor, empty, refused.
+    o_word, o_word_last, o_row
+        Pushes of weights, whether they end their row, and of {count, row}: the row's words less two, factor, empty, refused.
     """
+
+    i: Push
+    o_word: Push
+    o_word_last: Signal
+    o_row: Push
 
     def __init__(self, config: SoftmaxConfig, input_shape: StructLayout):
         self.softmax = config

@@ -174,7 +174,7 @@ if JOB in os.environ:  # inside the simulator
             if offered and accepting:
                 delivered.append(cycle)
                 out.append(now)
-                rows += now[1]
+                rows += now[1]  # pyright: ignore[reportOptionalSubscript]
             if rows == job["expect_rows"] and not waiting:
                 settle -= 1
                 if settle == 0:

@@ -5,12 +5,13 @@ each a fixed pipeline behind a credit: a word moves on in the first cycle in whi
 the word before it has moved, and the places that it needs further on have been granted.
 """
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hw.softmax.config import SoftmaxConfig
 from hw.softmax.core import SoftmaxTiming
-from hw.softmax.row_buffer import RowBufferConfig
+from hw.softmax.row_buffer import GRANT_DELAY, RowBufferConfig
 
 __all__ = ["SoftmaxCycles", "softmax_cycles"]
 
@@ -30,30 +31,51 @@ class SoftmaxCycles:
         return self.delivered[-1] - self.accepted[0] + 1
 
 
+class _Credits:
+    """A store's places as its counter has them: taken in some cycles, freed in others."""
+
+    def __init__(self, depth: int):
+        self._depth = depth
+        self.taken: list[int] = []
+        self.freed: list[int] = []
+
+    def granted(self, cycle: int) -> bool:
+        """Whether a head that acts in `cycle` had a grant: the counter lags, and so does the head.
+
+        The reserve, `GRANT_DELAY` places, covers what is taken between a grant and its use.
+        """
+        seen = cycle - GRANT_DELAY
+        held = bisect_left(self.taken, seen) - bisect_left(self.freed, seen)
+        return seen >= 0 and held < self._depth - GRANT_DELAY
+
+
 class _Pass:
-    """A row buffer and the reader behind it: when words are issued, and rows loaded."""
+    """A row buffer and the reader behind it: when words are taken and issued, and rows loaded."""
 
     def __init__(self, config: RowBufferConfig):
-        self._config = config
-        self.issued: list[int] = []
-        self.loaded: list[int] = []
+        self._fill_latency = config.fill_latency
+        self.words = _Credits(config.depth_words)
+        self.rows = _Credits(config.depth_rows)
 
-    def room(self, word: int, row: int) -> int:
-        """First cycle that grants `word`, the next to be taken, and a place for its row."""
-        config = self._config
-        freed_word = self.issued[word - config.depth_words] if word >= config.depth_words else -1
-        freed_row = self.loaded[row - config.depth_rows] if row >= config.depth_rows else -1
-        return max(freed_word, freed_row) + 1
+    @property
+    def credits(self) -> tuple[_Credits, ...]:
+        """What a head must find in this buffer."""
+        return self.words, self.rows
 
-    def load(self, filled: int) -> None:
-        """Load the next row, whose last word was taken in cycle `filled`."""
-        known = filled + self._config.fill_latency + 1
-        self.loaded.append(max(known, self.issued[-1] if self.issued else 0))
+    def load(self) -> int:
+        """Load the row whose last word was taken last; give the cycle of its first issue."""
+        self.rows.taken.append(self.words.taken[-1])
+        known = self.words.taken[-1] + self._fill_latency + 1
+        issued = self.words.freed
+        self.rows.freed.append(max(known, issued[-1] if issued else 0))
+        return self.rows.freed[-1] + 1
 
-    def issue(self, room: int) -> None:
-        """Issue the loaded row's next word, no sooner than there is `room` for it."""
-        before = max(self.loaded[-1], self.issued[-1] if self.issued else 0)
-        self.issued.append(max(before + 1, room))
+
+def _first(cycle: int, credits: Sequence[_Credits]) -> int:
+    """First cycle from `cycle` on in which every one of `credits` is granted."""
+    while not all(each.granted(cycle) for each in credits):
+        cycle += 1
+    return cycle
 
 
 def softmax_cycles(config: SoftmaxConfig, lengths: Sequence[int]) -> SoftmaxCycles:
@@ -67,20 +89,33 @@ def softmax_cycles(config: SoftmaxConfig, lengths: Sequence[int]) -> SoftmaxCycl
     longest = config.numerics.max_length
     timing = SoftmaxTiming(config)
     scores, weights = _Pass(timing.scores), _Pass(timing.weights)
-    accepted: list[int] = []
+    output = _Credits(timing.output.depth)
     delivered: list[int] = []
+    cycle = GRANT_DELAY
     for row, length in enumerate(lengths):
         if not 1 <= length <= longest:
             raise ValueError(f"row {row} has {length} elements; a row has 1 to {longest}")
-        words = range(len(accepted), len(accepted) + -(-length // config.lanes))
-        for word in words:
-            accepted.append(max(word and accepted[-1] + 1, scores.room(word, row)))
-        scores.load(accepted[-1])
-        for word in words:
-            scores.issue(weights.room(word, row))
-        weights.load(scores.issued[-1])
-        for word in words:
-            depth = timing.output.depth
-            weights.issue(delivered[word - depth] + 1 if word >= depth else 0)
-            delivered.append(weights.issued[-1] + timing.scale_latency + timing.output.latency)
-    return SoftmaxCycles(accepted=tuple(accepted), delivered=tuple(delivered))
+        words = range(-(-length // config.lanes))
+        for _ in words:
+            cycle = _first(cycle, scores.credits)
+            scores.words.taken.append(cycle)
+            cycle += 1
+        issue = scores.load()
+        for _ in words:
+            issue = _first(issue, weights.credits)
+            scores.words.freed.append(issue)
+            weights.words.taken.append(issue)
+            issue += 1
+        issue = weights.load()
+        for _ in words:
+            issue = _first(issue, (output,))
+            weights.words.freed.append(issue)
+            output.taken.append(issue)
+            delivered.append(issue + timing.scale_latency + timing.output.latency)
+            output.freed.append(delivered[-1])
+            issue += 1
+    start = scores.words.taken[0] if delivered else 0
+    return SoftmaxCycles(
+        accepted=tuple(taken - start for taken in scores.words.taken),
+        delivered=tuple(done - start for done in delivered),
+    )

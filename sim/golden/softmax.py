@@ -53,7 +53,7 @@ def softmax(
     seen = np.ones(scores.shape, bool) if visible is None else visible
     row = weights(numerics, scores, seen)
     p = normalise(numerics, row.weight, factors(numerics, row.total))
-    return Probabilities(np.where(seen, p, 0), ~seen.any(axis=1))
+    return Probabilities(np.where(seen, p, 0), np.asarray(~seen.any(axis=1)))
 
 
 def weights(numerics: Numerics, scores: NDArray[np.integer], visible: NDArray[np.bool_]) -> Weights:

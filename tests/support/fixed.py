@@ -1,16 +1,22 @@
 """Run a unit of fixed latency, which has neither streams nor stalls: a value in, a value out.
 
-    assert delays(Square(config), [{"i": x} for x in range(9)], [{"o": x * x} ...]) == [latency]
+assert delays(Square(config), per_cycle(i=x), per_cycle(o=x * x)) == [config.latency]
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, SupportsInt
 
 from amaranth.lib import wiring
 
 from tests.support.netlist import Trace, run_amaranth
 
-__all__ = ["delays", "run_fixed"]
+__all__ = ["delays", "per_cycle", "run_fixed"]
+
+
+def per_cycle(**columns: Iterable[SupportsInt]) -> list[dict[str, int]]:
+    """Columns of values, all of one length, as what each cycle has."""
+    rows = zip(*columns.values(), strict=True)
+    return [dict(zip(columns, map(int, row), strict=True)) for row in rows]
 
 
 def run_fixed(
@@ -37,6 +43,5 @@ def delays(
 
 
 def _run(unit: wiring.Component, inputs: Sequence[Mapping[str, int]], longer: int) -> Trace:
-    """Run on after the last of `inputs` with the first ones again, so that nothing stands still."""
-    again = [inputs[cycle % len(inputs)] for cycle in range(longer)]
-    return run_amaranth(unit, [*inputs, *again])
+    """Go on after the last of `inputs` with the first one."""
+    return run_amaranth(unit, [*inputs, *[inputs[0]] * longer])

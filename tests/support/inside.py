@@ -14,13 +14,13 @@ T = TypeVar("T")
 
 
 def opened(component: wiring.Component) -> tuple[Any, dict[str, Signal]]:
-    """The module that `component` elaborates to, and every signal that it drives by name.
+    """The module that `component` will elaborate to, and every signal that it drives by name.
 
-    The module takes the component's place in a harness: its children are not elaborated yet, so
-    that a proof can refer to them as ``module.submodules.name``.
+    Children are ``module.submodules.name``, and not elaborated yet: a proof may add to them.
     """
-    module = component.elaborate(None)
+    module = component.elaborate(None)  # type: ignore[attr-defined]
     assert isinstance(module, Module)
+    component.elaborate = lambda platform: module  # type: ignore[attr-defined]
     return module, {signal.name: signal for signal in module._driving}  # type: ignore[attr-defined]
 
 

@@ -68,7 +68,16 @@ def test_multiplier_that_yosys_infers(a_width: int, b_width: int, tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    "depth, width", [(512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1)]
+    "depth, width",
+    [
+        (512, 36),
+        (1024, 18),
+        (4096, 4),
+        *(
+            pytest.param(*size, marks=pytest.mark.slow)
+            for size in ((2048, 9), (8192, 2), (16384, 1))
+        ),
+    ],
 )
 def test_memory_that_yosys_infers(depth: int, width: int, tmp_path: Path):
     rng = random.Random(depth)

@@ -115,13 +115,12 @@ def rom_bench(configs: list[RomConfig]):
     stimulus: list[dict[str, int]] = [{} for _ in range(cycles)]
     expected: list[dict[str, int | None]] = [{} for _ in range(cycles)]
     for config in configs:
-        size = 1 << config.address_width
-        chosen = [*addresses(config.depth, rng), size - 1]
-        chosen += [rng.randrange(size) for _ in range(cycles - config.latency - len(chosen))]
+        chosen = addresses(config.depth, rng)
+        more = cycles - config.latency - len(chosen)
+        chosen += [rng.randrange(config.depth) for _ in range(more)]
         for cycle, address in enumerate(chosen):
-            word = config.entries[address] if address < config.depth else 0
             stimulus[cycle][f"{key(config)}__address"] = address
-            expected[cycle + config.latency][f"{key(config)}__data"] = word
+            expected[cycle + config.latency][f"{key(config)}__data"] = config.entries[address]
     return stimulus, expected
 
 
