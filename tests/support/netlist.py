@@ -17,7 +17,8 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, flipped
 from amaranth.sim import Simulator
 
-from fpga.flow import FlowError, emit_verilog, run_tool
+from fpga.flow import FlowError, run_tool
+from gen.emit import emit_verilog
 from hw.prim.target import Target
 
 CYCLE_LIMIT = 100_000

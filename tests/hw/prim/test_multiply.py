@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fpga.flow import emit_rtlil
+from gen.emit import emit_rtlil
 from hw.prim.multiply import Multiplier, MultiplierConfig
 from hw.prim.target import Target
 from tests.support.netlist import Together, differences, run_amaranth, run_verilog

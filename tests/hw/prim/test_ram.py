@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from fpga.flow import emit_rtlil
+from gen.emit import emit_rtlil
 from hw.prim.ram import LOGIC_ROM_BITS, Ram, RamConfig, Rom, RomConfig, SinglePortRam
 from hw.prim.target import Target
 from tests.support.netlist import Together, differences, run_amaranth, run_verilog

@@ -2,12 +2,9 @@
 
 import pytest
 
-from hw.softmax.config import SoftmaxConfig
-from hw.softmax.core import Softmax, SoftmaxWeights
+from hw.softmax.core import Softmax
 from sim.cycle.softmax import softmax_cycles
-from sim.golden import softmax as golden
-from spec import Softmax as Description
-from tests.support.bench import RandomStalls, run
+from tests.support.bench import run
 from tests.support.configs import SOFTMAX
 from tests.support.softmax import golden_transfers, random_rows, row_transfers
 

@@ -90,7 +90,7 @@ def test_align_of_every_factor(max_length):
 def test_scale_of_weights_by_the_factors_of_sums_that_hold_them(weight_bits):
     n = numerics(weight_bits=weight_bits, max_length=64)
     (heaviest,), (one,) = _exact_element(n, np.array([0]))
-    every = np.arange(0, heaviest + 1, max(1, heaviest >> 11))
+    every = np.append(np.arange(0, heaviest, max(1, heaviest >> 10)), heaviest)
     total = np.repeat([one, one + 1, 2 * one - 1, 3 * one, 64 * one], len(every))
     weight = np.tile(every, 5)
     order = shuffled(np.arange(len(weight)))
