@@ -12,6 +12,22 @@ from tests.support.formal import Follow, ProofFailed, free_ports, prove, prove_s
 pytestmark = pytest.mark.formal
 
 DEPTHS = [2, 5]
+SIZES = [(2, 0), (5, 0), (3, 1), (6, 1)]
+"""(depth, reserve)."""
+
+
+def credit_fifo(depth: int, reserve: int = 0) -> CreditFifo:
+    return CreditFifo(CreditFifoConfig(shape=4, depth=depth, reserve=reserve))
+
+
+def seen_grant(m: Module, dut: CreditFifo) -> Value:
+    """The grant as a head with the config's reserve sees it: at once, or one cycle late."""
+    if dut.config.reserve == 0:
+        return dut.grant
+    late = Signal(name="late")
+    m.d.sync += late.eq(dut.grant)
+    m.d.comb += Assert(~late | (dut.spare >= -1), "one late grant uses one place of the reserve")
+    return late
 
 
 def fly(m: Module, dut: CreditFifo) -> Signal:
@@ -19,7 +35,7 @@ def fly(m: Module, dut: CreditFifo) -> Signal:
     flying = Signal(range(dut.config.depth + 2))
     m.d.sync += flying.eq(flying + dut.take - dut.i.valid)
     m.d.comb += [
-        Assume(~dut.take | dut.grant, "takes only what is granted"),
+        Assume(~dut.take | seen_grant(m, dut), "takes only what is granted"),
         Assume(~dut.i.valid | dut.take | (flying > 0), "pushes only what was taken"),
     ]
     return flying
@@ -27,7 +43,7 @@ def fly(m: Module, dut: CreditFifo) -> Signal:
 
 def queue_state(m: Module, dut: CreditFifo, flying: Value | int) -> Follow:
     """Follow a payload through `dut`, and assert how its state relates to what is inside."""
-    depth = dut.config.depth
+    depth, reserve = dut.config.depth, dut.config.reserve
     m.submodules.follow = follow = Follow(dut.config.shape, depth)
     m.d.comb += [
         follow.enter.eq(dut.i.valid),
@@ -35,8 +51,10 @@ def queue_state(m: Module, dut: CreditFifo, flying: Value | int) -> Follow:
         follow.leave.eq(dut.o.valid & dut.o.ready),
         follow.leave_payload.eq(dut.o.payload),
         Assert(dut.stored + 1 == follow.inside, "stored counts what is inside"),
-        Assert(dut.spare + 1 + follow.inside + flying == depth, "spare counts what is free"),
-        Assert(dut.spare >= -1, "no place is given twice"),
+        Assert(
+            dut.spare + 1 + reserve + follow.inside + flying == depth, "spare counts what is free"
+        ),
+        Assert(dut.spare >= -1 - reserve, "no place is given twice"),
         Assert(dut.write_at < depth, "write address in range"),
         Assert(dut.read_at < depth, "read address in range"),
     ]
@@ -67,47 +85,63 @@ def contract(dut: CreditFifo) -> tuple[Module, list[Any]]:
     return m, [*free_ports(dut), follow.mark]
 
 
-@pytest.mark.parametrize("depth", DEPTHS)
-def test_no_push_is_lost_doubled_or_reordered(depth):
-    m, ports = contract(CreditFifo(CreditFifoConfig(shape=4, depth=depth)))
-    prove(m, name=f"credit_contract_{depth}", ports=ports, depth=2)
+@pytest.mark.parametrize(("depth", "reserve"), SIZES)
+def test_no_push_is_lost_doubled_or_reordered(depth, reserve):
+    m, ports = contract(credit_fifo(depth, reserve))
+    prove(m, name=f"credit_contract_{depth}_{reserve}", ports=ports, depth=2)
+
+
+def test_a_late_head_without_a_reserve_overflows():
+    dut = credit_fifo(4)
+    m = Module()
+    m.submodules.dut = dut
+    late = Signal()
+    m.d.sync += late.eq(dut.grant)
+    m.d.comb += [
+        Assume(~dut.take | late, "takes a cycle after a grant"),
+        Assert(dut.spare >= -1, "no place is given twice"),
+    ]
+    with pytest.raises(ProofFailed, match="assertion fails"):
+        prove(m, name="credit_late", ports=free_ports(dut), depth=8, mode="bmc")
 
 
 def test_it_can_be_full():
-    m, ports = contract(CreditFifo(CreditFifoConfig(shape=4, depth=5)))
+    m, ports = contract(credit_fifo(5))
     prove(m, name="credit_cover", ports=ports, depth=7, mode="cover")
 
 
-@pytest.mark.parametrize("depth", DEPTHS)
-def test_credit_fifo_keeps_the_rules_of_streams(depth):
-    dut = CreditFifo(CreditFifoConfig(shape=4, depth=depth))
+@pytest.mark.parametrize(("depth", "reserve"), SIZES)
+def test_credit_fifo_keeps_the_rules_of_streams(depth, reserve):
+    dut = credit_fifo(depth, reserve)
     prove_stream_rules(
-        dut, name=f"credit_rules_{depth}", also=lambda m: queue_state(m, dut, fly(m, dut))
+        dut, name=f"credit_rules_{depth}_{reserve}", also=lambda m: queue_state(m, dut, fly(m, dut))
     )
 
 
-@pytest.mark.parametrize("depth", DEPTHS)
-def test_a_pipeline_it_hides_takes_in_every_cycle(depth):
-    m, ports = steady(depth, stages=depth - 2)
-    prove(m, name=f"credit_steady_{depth}", ports=ports, depth=2)
+@pytest.mark.parametrize(("depth", "reserve"), SIZES)
+def test_a_pipeline_it_hides_takes_in_every_cycle(depth, reserve):
+    dut = credit_fifo(depth, reserve)
+    m, ports = steady(dut, stages=dut.config.hides_latency)
+    prove(m, name=f"credit_steady_{depth}_{reserve}", ports=ports, depth=3)
 
 
-@pytest.mark.parametrize("depth", DEPTHS)
-def test_a_pipeline_longer_by_one_does_not(depth):
-    m, ports = steady(depth, stages=depth - 1)
+@pytest.mark.parametrize(("depth", "reserve"), SIZES)
+def test_a_pipeline_longer_by_one_does_not(depth, reserve):
+    dut = credit_fifo(depth, reserve)
+    m, ports = steady(dut, stages=dut.config.hides_latency + 1)
     with pytest.raises(ProofFailed, match="assertion fails"):
-        prove(m, name=f"credit_unsteady_{depth}", ports=ports, depth=depth + 4)
+        prove(m, name=f"credit_unsteady_{depth}_{reserve}", ports=ports, depth=depth + 6)
 
 
-def steady(depth: int, stages: int) -> tuple[Module, list[Any]]:
+def steady(dut: CreditFifo, stages: int) -> tuple[Module, list[Any]]:
     """A pipeline of `stages` in front and nothing that waits behind: grant must stay high."""
     m = Module()
-    m.submodules.dut = dut = CreditFifo(CreditFifoConfig(shape=4, depth=depth))
+    m.submodules.dut = dut
     pipeline = Signal(stages)
     m.d.sync += pipeline.eq(Cat(dut.take, pipeline))
     m.d.comb += dut.i.valid.eq(Cat(dut.take, pipeline)[stages])
     m.d.comb += [
-        Assume(~dut.take | dut.grant, "takes only what is granted"),
+        Assume(~dut.take | seen_grant(m, dut), "takes only what is granted"),
         Assume(dut.o.ready, "nothing waits"),
     ]
     follow = queue_state(m, dut, sum((pipeline[k] for k in range(stages)), Const(0)))

@@ -1,0 +1,50 @@
+"""Put every measured table into one document, ``docs/figures.md``; measure anew if asked.
+
+Run from the repository's root:  python -m scripts.figures [--measure]
+
+With --measure every script that measures is run first, about an hour on two cores; without it the
+tables in ``docs/measured/`` are taken as they are.
+"""
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+DOCS = Path("docs")
+MEASURED = {
+    "softmax": "scripts.measure_softmax",
+    "softmax_minilm": None,  # printed by examples/01_softmax_on_real_scores.py
+    "softmax_exact_tables": "scripts.search_exact_tables",
+    "primitives": "scripts.measure_primitives",
+    "stalls": "scripts.measure_stalls",
+}
+"""File in ``docs/measured/`` -> module that makes it."""
+
+INTRODUCTION = """\
+# Figures
+
+Made by `python -m scripts.figures` from the tables in [measured/](measured/). Every table names the
+command that makes it again. Absolute times depend on the machine; clocks and areas do not.
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--measure", action="store_true", help="run the measurements first")
+    if parser.parse_args().measure:
+        for module in filter(None, MEASURED.values()):
+            subprocess.run([sys.executable, "-m", module], check=True)
+    sections = [INTRODUCTION]
+    for name in MEASURED:
+        text = (DOCS / "measured" / f"{name}.md").read_text()
+        sections.append("\n".join(_demote(line) for line in text.strip().splitlines()) + "\n")
+    (DOCS / "figures.md").write_text("\n".join(sections))
+
+
+def _demote(line: str) -> str:
+    return f"#{line}" if line.startswith("#") else line
+
+
+if __name__ == "__main__":
+    main()
