@@ -8,7 +8,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from spec.softmax import ExactNumerics, Lut2dNumerics, Numerics, RexpNumerics
+from spec.softmax import (
+    ExactNumerics,
+    ExactWideNumerics,
+    Lut2dNumerics,
+    Numerics,
+    RexpNumerics,
+)
+from spec.softmax.exact_wide import SLOPE_FRAC
 
 __all__ = ["Probabilities", "Weights", "factors", "normalise", "softmax", "weights"]
 
@@ -99,10 +106,15 @@ def _exact_element(n: ExactNumerics, distance: Integers) -> tuple[Integers, Inte
     return weight >> n.dropped_bits, weight
 
 
-def _exact_factor(n: ExactNumerics, total: Integers) -> Integers:
+def _sum_exponent(n: ExactNumerics, total: Integers) -> Integers:
     k = np.zeros_like(total)
     for exponent in range(1, n.max_exponent + 1):
         k += total >> (n.sum_weight_bits - 1 + exponent) > 0
+    return k
+
+
+def _exact_factor(n: ExactNumerics, total: Integers) -> Integers:
+    k = _sum_exponent(n, total)
     mantissa = (total >> k) >> (n.sum_weight_bits - 1 - n.reciprocal_index_bits)
     index = mantissa & ((1 << n.reciprocal_index_bits) - 1)
     entry = np.array(n.reciprocal.entries)[index]
@@ -110,9 +122,35 @@ def _exact_factor(n: ExactNumerics, total: Integers) -> Integers:
 
 
 def _exact_scale(n: ExactNumerics, weight: Integers, factor: Integers) -> Integers:
-    entry, k = factor & ((1 << n.reciprocal_bits) - 1), factor >> n.reciprocal_bits
-    aligned = (entry << (n.aligned_bits - n.reciprocal_bits)) >> k
-    return (weight * aligned + (1 << n.product_shift - 1)) >> n.product_shift
+    bits = n.factor_mantissa_bits
+    reciprocal, k = factor & ((1 << bits) - 1), factor >> bits
+    aligned = (reciprocal << (n.aligned_bits - bits)) >> k
+    return (weight * aligned + n.rounding) >> n.product_shift
+
+
+def _exact_wide_element(n: ExactWideNumerics, distance: Integers) -> tuple[Integers, Integers]:
+    t = distance * n.log2e
+    whole = t >> n.exponent_frac
+    low = n.exponent_frac - n.fraction_index_bits - n.fine_bits
+    f = (t >> low if low >= 0 else t << -low) & (1 << n.fraction_index_bits + n.fine_bits) - 1
+    entry = np.array(n.fraction.entries)[f >> n.fine_bits] + (1 << n.fraction_bits - 1)
+    line = n.line_start - ((f & (1 << n.fine_bits) - 1) * n.slope >> SLOPE_FRAC)
+    mantissa = entry * line >> n.fraction_bits
+    weight = (mantissa << n.guard_bits) >> np.minimum(whole, 63)
+    return weight >> n.dropped_bits, weight
+
+
+def _exact_wide_factor(n: ExactWideNumerics, total: Integers) -> Integers:
+    k = _sum_exponent(n, total)
+    mantissa = (total >> k) >> (n.sum_weight_bits - 1 - n.mantissa_bits)
+    mantissa &= (1 << n.mantissa_bits) - 1
+    entry = np.array(n.reciprocal.entries)[mantissa >> n.mantissa_bits - n.reciprocal_index_bits]
+    # The sum continues below the mantissa; half a unit stands for what is cut off.
+    short = n.one - (entry << n.mantissa_bits) - (entry >> 1) - mantissa * entry
+    step = n.mantissa_bits + 2 * n.reciprocal_bits - n.aligned_bits - n.short_shift
+    correction = (entry * (short >> n.short_shift) + (1 << step - 1)) >> step
+    refined = (entry << n.aligned_bits - n.reciprocal_bits) + correction
+    return refined | k << n.factor_mantissa_bits
 
 
 def _lut2d_element(n: Lut2dNumerics, distance: Integers) -> tuple[Integers, Integers]:
@@ -145,11 +183,11 @@ def _rexp_scale(n: RexpNumerics, weight: Integers, factor: Integers) -> Integers
 
 
 _ELEMENT = {
-    ExactNumerics: _exact_element, Lut2dNumerics: _lut2d_element, RexpNumerics: _rexp_element,
+    ExactNumerics: _exact_element, ExactWideNumerics: _exact_wide_element, Lut2dNumerics: _lut2d_element, RexpNumerics: _rexp_element,
 }  # fmt: skip
 _FACTOR = {
-    ExactNumerics: _exact_factor, Lut2dNumerics: _lut2d_factor, RexpNumerics: _rexp_factor,
+    ExactNumerics: _exact_factor, ExactWideNumerics: _exact_wide_factor, Lut2dNumerics: _lut2d_factor, RexpNumerics: _rexp_factor,
 }  # fmt: skip
 _SCALE = {
-    ExactNumerics: _exact_scale, Lut2dNumerics: _lut2d_scale, RexpNumerics: _rexp_scale,
+    ExactNumerics: _exact_scale, ExactWideNumerics: _exact_scale, Lut2dNumerics: _lut2d_scale, RexpNumerics: _rexp_scale,
 }  # fmt: skip

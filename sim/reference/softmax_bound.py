@@ -8,17 +8,20 @@ max_length weights lost less than one unit to its shift. Rounding is monotonic, 
 interval bound the error. The result holds for every row of at most max_length elements.
 """
 
+import dataclasses
 import math
 from typing import NamedTuple
 
 import numpy as np
 
 from sim.golden.softmax import factors, normalise, weights
-from spec.softmax import ExactNumerics
+from spec.softmax import ExactNumerics, ExactWideNumerics
 
-__all__ = ["ErrorBound", "exact_error_bound"]
+__all__ = ["ErrorBound", "RealBound", "exact_error_bound", "exact_wide_error_bound"]
 
 CHUNK = 64
+SPARE_BITS = 60
+"""Width of a weight whose shift loses nothing that matters."""
 
 
 class ErrorBound(NamedTuple):
@@ -67,6 +70,74 @@ def exact_error_bound(n: ExactNumerics) -> ErrorBound:
             error = max(error, int(off[possible].max(initial=0)))
         largest = max(largest, int(p[possible].max(initial=0)))
     return ErrorBound(error, largest, low, high)
+
+
+class RealBound(NamedTuple):
+    """How far a probability can be from its real value before it is rounded, in LSB."""
+
+    low: float
+    high: float
+
+    @property
+    def holds(self) -> bool:
+        """Whether no rounded probability is more than 1 LSB from the correctly rounded one."""
+        return -1 < self.low and self.high < 1
+
+
+def exact_wide_error_bound(n: ExactWideNumerics) -> RealBound:
+    """Bound the error of the 16-bit exact method for these formats and tables.
+
+    As `exact_error_bound`, but the factor follows the sum closely, so that it is bounded by its
+    largest relative errors over all mantissas, and the quotient by intervals of sums that are wide
+    next to a unit and narrow next to the sum.
+    """
+    far = min((1 << n.score_bits) - 1, math.ceil(math.log(8 * n.full_scale) * 2**n.score_frac))
+    gone = min((1 << n.score_bits) - 1, math.ceil((n.sum_weight_bits + 1) * 2**n.score_frac))
+    distance = np.arange(gone + 1)
+    _, addend = _elements(n, distance)
+    true = np.exp(-distance / 2.0**n.score_frac)
+    unit = float(1 << n.sum_weight_bits)
+    # With this many bits more, no weight that counts loses any to its shift.
+    _, unshifted = _elements(dataclasses.replace(n, sum_weight_bits=SPARE_BITS), distance)
+    relative = unshifted / (true * float(1 << SPARE_BITS))
+    low, high = float(relative.min()), float(relative.max())
+    factor_low, factor_high = _factor_range(n)
+
+    sums = np.unique(_sum_intervals(n)[0])
+    first, last = sums, np.append(sums[1:], 2 * sums[-1])
+    worst_low = worst_high = 0.0
+    for part in np.array_split(np.arange(far + 1), max(1, far // CHUNK)):
+        row = part[:, None]
+        alone = row == 0
+        own = np.where(alone, addend[0], addend[0] + addend[row])
+        own_true = np.where(alone, 1.0, 1.0 + true[row])
+        possible = last > own
+        start, end = np.maximum(first, own), np.maximum(last, own)
+        # S / unit is between these multiples of the true sum, at either end of the interval.
+        exact = n.full_scale * true[row]
+        kept = addend[row] >> n.dropped_bits << n.dropped_bits
+        # Aligning the factor cuts less than one unit of it, unless there is no exponent to spend.
+        k = np.floor(np.log2(start)) - (n.sum_weight_bits - 1)
+        cut = (kept >> n.dropped_bits) / (1 << n.product_shift) * (k > 0)
+        extra = n.rounding / (1 << n.product_shift) - 0.5
+        for total in (start, end):
+            got = n.full_scale * kept / total
+            sum_low = own_true + (total - own) / (unit * high)
+            sum_high = own_true + (total - own + n.max_length - 1) / (unit * low)
+            off_low = got * factor_low - exact / sum_low - cut + extra
+            off_high = got * factor_high - exact / sum_high + extra
+            worst_low = min(worst_low, float(off_low[possible].min(initial=0)))
+            worst_high = max(worst_high, float(off_high[possible].max(initial=0)))
+    return RealBound(worst_low, worst_high)
+
+
+def _factor_range(n: ExactWideNumerics) -> tuple[float, float]:
+    """Least and largest refined reciprocal, as a multiple of full scale over the mantissa."""
+    mantissa = np.arange(1 << n.mantissa_bits, 2 << n.mantissa_bits)
+    total = mantissa << n.sum_weight_bits - 1 - n.mantissa_bits
+    refined = factors(n, total) & ((1 << n.factor_mantissa_bits) - 1)
+    scale = n.full_scale / 2.0 ** (n.output_bits - n.aligned_bits) * 2.0**n.mantissa_bits
+    return float((refined * mantissa / scale).min()), float((refined * (mantissa + 1) / scale).max())
 
 
 def _elements(n: ExactNumerics, distance):

@@ -4,15 +4,16 @@ from dataclasses import dataclass
 
 from spec.errors import SpecError, check_choice, check_range
 from spec.softmax.exact import ExactNumerics
+from spec.softmax.exact_wide import ExactWideNumerics
 from spec.softmax.lut2d import Lut2dNumerics
 from spec.softmax.rexp import ALPHA_ENTRIES, RexpNumerics
 
 __all__ = ["METHODS", "Numerics", "Softmax"]
 
 METHODS = ("exact", "lut2d", "rexp")
-_OUTPUT_BITS = {"exact": (8,), "lut2d": (2, 4, 8, 16), "rexp": (2, 4, 8, 16)}
+_OUTPUT_BITS = {"exact": (8, 16), "lut2d": (2, 4, 8, 16), "rexp": (2, 4, 8, 16)}
 
-Numerics = ExactNumerics | Lut2dNumerics | RexpNumerics
+Numerics = ExactNumerics | ExactWideNumerics | Lut2dNumerics | RexpNumerics
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Softmax:
     score_frac
         Its fraction bits, 0 to `score_bits` - 1: a score of 1.0 is 2^score_frac.
     output_bits
-        Width of a probability: 8 for ``exact``; 2, 4, 8 or 16 for the others.
+        Width of a probability: 8 or 16 for ``exact``; 2, 4, 8 or 16 for the others.
     max_length
         Longest row in elements, 1 to 4096.
     weight_bits
@@ -90,4 +91,6 @@ class Softmax:
             return Lut2dNumerics(**common)
         if self.method == "rexp":
             return RexpNumerics(**common, alpha_entries=self.alpha_entries)
+        if self.output_bits == 16:
+            return ExactWideNumerics(**common)
         return ExactNumerics(**common, weight_bits=self.weight_bits)

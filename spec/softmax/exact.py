@@ -23,7 +23,7 @@ from spec.softmax.tables import Table
 __all__ = ["LOG2E_FRAC", "ExactNumerics"]
 
 LOG2E_FRAC = 15
-"""Fraction bits of the constant log2(e); 47274 is within 1.6e-6 of it and fits 16 bits."""
+"""Fraction bits of the constant log2(e); 47274 is within 4.9e-6 of it and fits 16 bits."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,14 +74,19 @@ class ExactNumerics:
         return (1 << self.output_bits) - 1
 
     @property
+    def log2e_frac(self) -> int:
+        """Fraction bits of the constant log2(e)."""
+        return LOG2E_FRAC
+
+    @property
     def log2e(self) -> int:
-        """log2(e) with `LOG2E_FRAC` fraction bits."""
-        return round(math.log2(math.e) * (1 << LOG2E_FRAC))
+        """log2(e) with `log2e_frac` fraction bits."""
+        return round(math.log2(math.e) * (1 << self.log2e_frac))
 
     @property
     def exponent_frac(self) -> int:
         """Fraction bits of t = d * log2e."""
-        return LOG2E_FRAC + self.score_frac
+        return self.log2e_frac + self.score_frac
 
     @property
     def guard_bits(self) -> int:
@@ -105,8 +110,13 @@ class ExactNumerics:
 
     @property
     def factor_bits(self) -> int:
-        """Width of the row factor: a reciprocal entry, and above it the exponent k."""
-        return self.reciprocal_bits + self.exponent_bits
+        """Width of the row factor: a reciprocal, and above it the exponent k."""
+        return self.factor_mantissa_bits + self.exponent_bits
+
+    @property
+    def factor_mantissa_bits(self) -> int:
+        """Width of the reciprocal in the row factor: that of a table entry."""
+        return self.reciprocal_bits
 
     @property
     def dropped_bits(self) -> int:
@@ -117,6 +127,11 @@ class ExactNumerics:
     def product_shift(self) -> int:
         """Right shift of weight times aligned factor that leaves a probability."""
         return self.aligned_bits + self.weight_bits - 1 - self.output_bits
+
+    @property
+    def rounding(self) -> int:
+        """What is added to a product before its shift: one half of the result's last place."""
+        return 1 << self.product_shift - 1
 
     @cached_property
     def fraction(self) -> Table:

@@ -121,6 +121,12 @@ def test_row_max_is_the_maximum_of_what_is_visible(lanes, max_words):
     prove(m, name=f"row_max_{lanes}_{max_words}", ports=ports, depth=depth)
 
 
+def test_row_max_meets_a_longest_row():
+    dut = RowMax(small_config(2, 3))
+    m, ports = row_max_contract(dut)
+    prove(m, name="row_max_cover", ports=ports, depth=dut.config.latency + 6, mode="cover")
+
+
 @pytest.mark.parametrize(
     ("right", "wrong", "line"),
     [
@@ -181,9 +187,12 @@ def weigh_contract(dut: Weigh) -> tuple[Module, list[Any]]:
 
 def test_weigh_gives_a_word_for_a_word_and_a_descriptor_for_a_row():
     config = small_config(2, 3)
-    dut = Weigh(config, RowBuffer(SoftmaxTiming(config).scores).output_shape)
+    shape = RowBuffer(SoftmaxTiming(config).scores).output_shape
+    dut = Weigh(config, shape)
     m, ports = weigh_contract(dut)
     prove(m, name="weigh", ports=ports, depth=dut.config.latency + 2)
+    m, ports = weigh_contract(Weigh(config, shape))
+    prove(m, name="weigh_cover", ports=ports, depth=dut.config.latency + 4, mode="cover")
 
 
 class FreeRowBuffer(RowBuffer):

@@ -1,5 +1,7 @@
 """The cycle model by itself; that it equals the gates is tested beside them."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -56,7 +58,7 @@ def test_each_transfer_comes_after_the_one_before_and_after_its_own_input(length
     count = sum(words(CONFIG, length) for length in lengths)
     assert len(cycles.accepted) == len(cycles.delivered) == count
     for moved in (cycles.accepted, cycles.delivered):
-        assert all(later > before for before, later in zip(moved, moved[1:], strict=False))
+        assert all(later > before for before, later in pairwise(moved))
     passed = zip(cycles.accepted, cycles.delivered, strict=True)
     assert all(out - into >= SoftmaxTiming(CONFIG).latency for into, out in passed)
 

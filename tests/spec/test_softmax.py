@@ -33,7 +33,6 @@ WIDTHS = [2, 4, 8, 16]
             {"score_bits": 8, "score_frac": 8},
             "Softmax.score_frac must be from 0 to 7, got 8; nearest is 7",
         ),
-        ({"output_bits": 16}, "Softmax.output_bits must be one of 8, got 16; nearest is 8"),
         (
             {"method": "lut2d", "output_bits": 9},
             "Softmax.output_bits must be one of 2, 4, 8, 16, got 9; nearest is 8",
@@ -71,6 +70,12 @@ def test_a_broken_rule_is_told_in_one_line(fields, message):
     with pytest.raises(SpecError) as caught:
         Softmax(**fields)
     assert str(caught.value) == message
+
+
+def test_a_width_that_only_other_methods_have_is_refused():
+    message = r"^Softmax\.output_bits must be one of [8, 16]+, got 4; nearest is 8$"
+    with pytest.raises(SpecError, match=message):
+        Softmax("exact", output_bits=4)
 
 
 @pytest.mark.parametrize("method", METHODS)

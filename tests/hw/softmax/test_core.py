@@ -48,8 +48,16 @@ STALLS = {
 }
 
 
-@pytest.mark.parametrize("name", SOFTMAX)
-@pytest.mark.parametrize("stalled", STALLS)
+ONE_OF_EACH = ["exact_4", "lut2d_4_int16", "rexp_2_int16"]
+
+
+@pytest.mark.parametrize(
+    ("name", "stalled"),
+    [
+        *((name, "both") for name in SOFTMAX),
+        *((name, stalled) for name in ONE_OF_EACH for stalled in ("starved", "blocked")),
+    ],
+)
 def test_stalls_change_no_bit(name, stalled):
     config = SOFTMAX[name]
     rows = rows_for(config, LENGTHS, seed=2)
@@ -59,7 +67,7 @@ def test_stalls_change_no_bit(name, stalled):
 
 
 @pytest.mark.parametrize("name", ["exact_odd", "rexp_4_uint2"])
-@settings(max_examples=15)
+@settings(max_examples=6)
 @given(
     lengths=st.lists(st.integers(1, 16), min_size=1, max_size=8),
     seed=st.integers(0, 1000),
@@ -98,7 +106,7 @@ STEADY = [
 def test_equal_rows_follow_each_other_without_a_bubble(name, length):
     config = SOFTMAX[name]
     words = -(-length // config.lanes)
-    rows = rows_for(config, [length] * (80 // words))
+    rows = rows_for(config, [length] * (40 // words))
     dut = Softmax(config)
     ran = run(dut, {"i": row_transfers(config, rows)}, cycles_budget=400)
     assert ran.outputs["o"] == golden_transfers(config, rows)
@@ -116,7 +124,7 @@ def test_a_longest_row_and_hundreds_of_short_ones(name):
     check_cycles(ran, config, lengths)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_cycles_of_mixed_rows_in_few_places(seed):
     # So long a row, in so few places for rows, that short ones wait behind it.
     numerics = Description("lut2d", output_bits=2, max_length=64).numerics
@@ -147,20 +155,28 @@ def with_refused(config, rows, too_long):
     return into, out
 
 
-@pytest.mark.parametrize("more", [1, 2, 30])
-@pytest.mark.parametrize("name", ["exact_smallest", "exact_4", "lut2d_2_uint4", "rexp_4_512"])
-def test_a_row_that_is_too_long_is_refused_and_touches_no_other(name, more):
+@pytest.mark.parametrize(
+    ("name", "more", "stalled"),
+    [
+        ("exact_smallest", 1, None),
+        ("exact_smallest", 2, RandomStalls(probability=0.3, seed=7)),
+        ("exact_4", 1, RandomStalls(probability=0.3, seed=8)),
+        ("exact_4", 30, None),
+        ("lut2d_2_uint4", 2, None),
+        ("rexp_4_512", 1, None),
+    ],
+)
+def test_a_row_that_is_too_long_is_refused_and_touches_no_other(name, more, stalled):
     config = SOFTMAX[name]
     x, y = with_refused(config, rows_for(config, [16, 3, 1, 1]), config.max_words + more)
-    for stalled in (None, RandomStalls(probability=0.3, seed=more)):
-        ran = run(Softmax(config), {"i": x}, stalls=stalled, expect=len(y), cycles_budget=2000)
-        assert ran.outputs["o"] == y
+    ran = run(Softmax(config), {"i": x}, stalls=stalled, expect=len(y), cycles_budget=2000)
+    assert ran.outputs["o"] == y
 
 
 @pytest.mark.parametrize("name", SOFTMAX)
 def test_rows_without_a_visible_element_are_zeros_and_say_so(name):
     config = SOFTMAX[name]
-    rows = rows_for(config, [16, 1, 7, 2, 16, 3], seed=3)
+    rows = rows_for(config, [7, 1, 1, 16, 2, 3], seed=3)
     rows = [
         (scores, np.zeros(len(scores), bool) if index % 2 else np.ones(len(scores), bool))
         for index, (scores, _) in enumerate(rows)
@@ -194,11 +210,16 @@ WEIGHT_STALLS = {
 }
 
 
-@pytest.mark.parametrize("stalled", WEIGHT_STALLS)
-@pytest.mark.parametrize("name", ["exact_smallest", "exact_8", "lut2d_2_uint2", "rexp_1"])
+@pytest.mark.parametrize(
+    ("name", "stalled"),
+    [
+        *((name, "all") for name in ("exact_smallest", "exact_8", "lut2d_2_uint2", "rexp_1")),
+        *(("exact_4", stalled) for stalled in WEIGHT_STALLS),
+    ],
+)
 def test_weights_and_factors_equal_golden(name, stalled):
     config = SOFTMAX[name]
-    rows = rows_for(config, LENGTHS * 2, seed=4)
+    rows = rows_for(config, LENGTHS, seed=4)
     weight, row = golden_weights(config, rows)
     ran = run(
         SoftmaxWeights(config),
@@ -208,8 +229,6 @@ def test_weights_and_factors_equal_golden(name, stalled):
         cycles_budget=4000,
     )
     assert ran.outputs == {"o_weight": weight, "o_row": row}
-    if stalled == "none":
-        assert set(intervals(ran)) == {1} or len({len(scores) for scores, _ in rows}) > 1
 
 
 def test_weights_of_a_refused_row_are_zeros():

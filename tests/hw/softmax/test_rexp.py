@@ -22,8 +22,10 @@ def shuffled(values, seed=1):
     return np.random.default_rng(seed).permutation(values)
 
 
-@pytest.mark.parametrize(("score_bits", "score_frac"), [(8, 0), (9, 8), (12, 7)])
-@pytest.mark.parametrize("output_bits", WIDTHS)
+@pytest.mark.parametrize(
+    ("output_bits", "score_bits", "score_frac"),
+    [(8, 12, 7), (8, 8, 0), *((width, 9, frac) for width in WIDTHS for frac in (3, 8))],
+)
 def test_element_of_every_distance(output_bits, score_bits, score_frac):
     n = numerics(output_bits=output_bits, score_bits=score_bits, score_frac=score_frac)
     distance = shuffled(np.arange(1 << score_bits))

@@ -7,7 +7,7 @@ from amaranth.hdl import Module, Signal, unsigned
 from amaranth.lib import stream, wiring
 from amaranth.lib.data import StructLayout
 from amaranth.lib.wiring import In, Out
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hw.lib.credit import CreditFifo, CreditFifoConfig
@@ -125,6 +125,7 @@ CONFIGS = [(1, 1, 2), (1, 6, 2), (3, 1, 2), (5, 4, 9)]
 
 
 @pytest.mark.parametrize(("max_words", "fill_latency", "rows"), CONFIGS)
+@settings(max_examples=12)
 @given(data=st.data(), stalls_i=stalls(), stalls_o=stalls(100))
 def test_words_leave_once_in_order_beside_their_row(
     max_words, fill_latency, rows, data, stalls_i, stalls_o
