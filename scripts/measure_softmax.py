@@ -55,13 +55,21 @@ class Case:
     device: str
     method: str
     lanes: int
+    output_bits: int = 8
+
+    @property
+    def name(self) -> str:
+        """Method, with the width of its outputs where it is not 8."""
+        return self.method if self.output_bits == 8 else f"{self.method}, {self.output_bits} bits"
 
     @property
     def description(self) -> Softmax:
         """Presets' formats: 1024 elements on ECP5, 256 elements of 12 bits on iCE40."""
         if self.device == "ECP5":
-            return Softmax(self.method, score_bits=16, score_frac=8, max_length=1024)
-        return Softmax(self.method, score_bits=12, score_frac=6, max_length=256)
+            formats = {"score_bits": 16, "score_frac": 8, "max_length": 1024}
+        else:
+            formats = {"score_bits": 12, "score_frac": 6, "max_length": 256}
+        return Softmax(self.method, output_bits=self.output_bits, **formats)
 
     @property
     def config(self) -> SoftmaxConfig:
@@ -75,16 +83,18 @@ def cases() -> Iterator[Case]:
             yield Case("ECP5", method, lanes)
         for device in ("UP5K", "HX8K"):
             yield Case(device, method, 1)
+    for lanes in (1, 4):
+        yield Case("ECP5", "exact", lanes, 16)
 
 
 def measured(case: Case, work: Path) -> dict:
     """Area and clock of a case, from the work folder if they are there."""
-    folder = work / f"{case.device}_{case.method}_{case.lanes}".lower()
+    folder = work / f"{case.device}_{case.method}{case.output_bits}_{case.lanes}".lower()
     kept = folder / "measured.json"
     if kept.is_file():
         return json.loads(kept.read_text())
     device: Device = DEVICES[case.device]
-    with progress(f"{case.device} {case.method} {case.lanes} lanes"):
+    with progress(f"{case.device} {case.name} {case.lanes} lanes"):
         try:
             found = measure(SoftmaxUnit(case.config), device, folder, seeds=SEEDS)
         except FlowError as error:
@@ -125,7 +135,7 @@ def table(work: Path) -> str:
     for case in cases():
         row = measured(case, work)
         l1, worst, lsb = errors(case)
-        head = f"| {case.device} | {case.method} | {case.lanes} | "
+        head = f"| {case.device} | {case.name} | {case.lanes} | "
         tail = (
             f"{cycles_per_element(case):g} | {table_summary(case.config)['bytes']} | "
             f"{l1:.3f} | {worst:.3f} | {lsb} |"

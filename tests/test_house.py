@@ -67,7 +67,7 @@ def test_imports_go_one_way():
         (("hw",), {"numpy", "gen", "sim", "fpga"}),
         (("sim.cycle",), {"gen", "fpga"}),
     ],
-    ids=str,
+    ids=["spec", "sim.golden", "hw", "sim.cycle"],
 )
 def test_a_fresh_interpreter_loads_no_more_than_it_may(packages, never):
     modules = modules_of(*packages)

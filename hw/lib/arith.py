@@ -11,7 +11,16 @@ from amaranth.hdl import Cat, Const, Mux, Shape, ShapeLike, Value, ValueLike
 from spec import fixed
 from spec.fixed import Rounding
 
-__all__ = ["maximum", "reduce_level", "reduce_tree", "round_shift", "saturate", "tree_levels"]
+__all__ = [
+    "greater",
+    "maximum",
+    "reduce_level",
+    "reduce_tree",
+    "round_shift",
+    "saturate",
+    "times",
+    "tree_levels",
+]
 
 T = TypeVar("T")
 
@@ -106,3 +115,11 @@ def greater(a: ValueLike, b: ValueLike) -> Value:
     bits 137 MHz with the operator between registers, and more than 250 MHz so.
     """
     return (Value.cast(b) - Value.cast(a))[-1]
+
+
+def times(value: ValueLike, constant: int) -> Value:
+    """``value * constant`` as a sum of shifts, for products too narrow to spend a multiplier on."""
+    if constant < 0:
+        raise ValueError(f"times's constant must be at least 0, got {constant}")
+    shifts = [bit for bit in range(constant.bit_length()) if constant >> bit & 1]
+    return sum((Value.cast(value) << bit for bit in shifts), start=Const(0, 1))

@@ -178,7 +178,8 @@ class SoftmaxWeights(wiring.Component):
     o_weight
         Stream of {weight, last}, one for each transfer of `i`.
     o_row
-        Stream of {factor, empty, refused}, one for each row, after its last weight was offered.
+        Stream of {factor, empty, refused}, one for each row, in the order of the rows; apart
+        from that it runs on its own.
     """
 
     i: stream.Interface

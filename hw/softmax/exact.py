@@ -4,7 +4,7 @@ The equations, formats and tables are those of ``spec.softmax.exact``. All units
 latency, an interval of one cycle, and never stall.
 """
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, unsigned
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -13,14 +13,29 @@ from hw.prim.multiply import Multiplier, MultiplierConfig
 from hw.prim.ram import Rom, RomConfig
 from spec.softmax import ExactNumerics
 
-__all__ = ["ExactAlign", "ExactElement", "ExactFactor", "ExactScale"]
+__all__ = [
+    "SHIFT_STAGES",
+    "ExactAlign",
+    "ExactElement",
+    "ExactFactor",
+    "ExactScale",
+    "distance_config",
+    "fraction_config",
+    "normalise",
+    "normalise_stages",
+    "reciprocal_config",
+    "shift_down",
+    "shift_of",
+]
 
 
-def _distance_config(n: ExactNumerics) -> MultiplierConfig:
+def distance_config(n: ExactNumerics) -> MultiplierConfig:
+    """The product of a distance and log2(e)."""
     return MultiplierConfig(a_width=n.score_bits, b_width=n.log2e.bit_length())
 
 
-def _fraction_config(n: ExactNumerics) -> RomConfig:
+def fraction_config(n: ExactNumerics) -> RomConfig:
+    """The table of 2^-f."""
     return RomConfig(width=n.fraction.width, entries=n.fraction.entries)
 
 
@@ -57,41 +72,45 @@ class ExactElement(wiring.Component):
     @staticmethod
     def latency_of(n: ExactNumerics) -> int:
         """Cycles: multiply, look up, shift by 0 to 3, shift by multiples of 4."""
-        return _distance_config(n).latency + _fraction_config(n).latency + 2
+        return distance_config(n).latency + fraction_config(n).latency + SHIFT_STAGES
 
     def elaborate(self, platform: object) -> Module:
         """Reduce the range, look the fraction up, shift."""
         m = Module()
         n = self.numerics
-        m.submodules.scale = scale = Multiplier(_distance_config(n))
-        m.submodules.fraction = fraction = Rom(_fraction_config(n))
+        m.submodules.scale = scale = Multiplier(distance_config(n))
+        m.submodules.fraction = fraction = Rom(fraction_config(n))
         m.d.comb += [scale.a.eq(self.distance), scale.b.eq(n.log2e)]
-        index_at = n.exponent_frac - n.fraction_index_bits
-        shift_bits = n.sum_weight_bits.bit_length()
         with Pipe(m, "element", latency=self.latency_of(n), valid=1, visible=self.visible) as p:
             p.through(scale.config.latency, t=scale.o, keep=("visible",))
-            m.d.comb += fraction.address.eq(p.t[index_at : n.exponent_frac])
-            whole = Signal(len(p.t) - n.exponent_frac)
-            shift = Signal(shift_bits)
-            gone = Signal()
-            m.d.comb += [
-                whole.eq(p.t[n.exponent_frac :]),
-                shift.eq(whole),
-                gone.eq(~p.visible | whole[shift_bits:].any()),
-            ]
-            p.stage("look_up", shift=shift, gone=gone)
-            entry = Cat(fraction.data, Const(1, 1))
-            p.stage(
-                "shift_fine",
-                fine=Cat(Const(0, 3), entry) >> p.shift[:2],
-                coarse=p.shift[2:],
-                keep=("gone",),
+            m.d.comb += fraction.address.eq(
+                p.t[n.exponent_frac - n.fraction_index_bits : n.exponent_frac]
             )
-            guard = n.guard_bits - 3
-            shifted = Cat(Const(0, guard), p.fine) >> Cat(Const(0, 2), p.coarse)
-            p.stage("shift_coarse", addend=Mux(p.gone, 0, shifted)[: n.sum_weight_bits])
+            p.through(0, keep=("visible",), **shift_of(m, n, p.t, p.visible))
+            p.through(fraction.config.latency, entry=fraction.data, keep=("shift", "gone"))
+            shift_down(p, n, Cat(p.entry, Const(1, 1)))
             m.d.comb += [self.addend.eq(p.addend), self.weight.eq(p.addend[n.dropped_bits :])]
         return m
+
+
+def shift_of(m: Module, n: ExactNumerics, t: Value, visible: Value) -> dict[str, Value]:
+    """Cut what a mantissa is shifted by out of `t`, and whether nothing of it is left."""
+    whole = t[n.exponent_frac :]
+    shift_bits = n.sum_weight_bits.bit_length()
+    shift = Signal(shift_bits)
+    m.d.comb += shift.eq(whole)
+    return {"shift": shift, "gone": ~visible | whole[shift_bits:].any()}
+
+
+SHIFT_STAGES = 2
+
+
+def shift_down(p: Pipe, n: ExactNumerics, entry: Value) -> None:
+    """Add `SHIFT_STAGES` stages: ``addend``, the mantissa `entry` as a weight, or 0 if gone."""
+    fine = Cat(Const(0, 3), entry) >> p.shift[:2]
+    p.stage("shift_fine", fine=fine, coarse=p.shift[2:], keep=("gone",))
+    shifted = Cat(Const(0, n.guard_bits - 3), p.fine) >> Cat(Const(0, 2), p.coarse)
+    p.stage("shift_coarse", addend=Mux(p.gone, 0, shifted)[: n.sum_weight_bits])
 
 
 class ExactFactor(wiring.Component):
@@ -117,49 +136,55 @@ class ExactFactor(wiring.Component):
             }
         )
 
-    @staticmethod
-    def _rom_config(n: ExactNumerics) -> RomConfig:
-        return RomConfig(width=n.reciprocal.width, entries=n.reciprocal.entries)
-
-    @staticmethod
-    def _steps(n: ExactNumerics) -> list[int]:
-        return [1 << bit for bit in reversed(range(n.max_exponent.bit_length()))]
-
     @classmethod
     def latency_of(cls, n: ExactNumerics) -> int:
-        """Cycles: two a step to normalise, look up."""
-        return 2 * len(cls._steps(n)) + cls._rom_config(n).latency
+        """Cycles: normalise, look up."""
+        return normalise_stages(n) + reciprocal_config(n).latency
 
     def elaborate(self, platform: object) -> Module:
         """Shift the leading one to the top, counting; look up what follows it."""
         m = Module()
         n = self.numerics
-        m.submodules.reciprocal = reciprocal = Rom(self._rom_config(n))
-        kept = n.max_exponent + 1 + n.reciprocal_index_bits
-        with Pipe(
-            m,
-            "factor",
-            latency=self.latency_of(n),
-            valid=1,
-            mantissa=self.total[n.sum_bits - kept :],
-            left=Const(0, n.exponent_bits),
-        ) as p:
-            for step in self._steps(n):
-                p.stage("detect", clear=~p.mantissa[-step:].any(), keep=("mantissa", "left"))
-                p.stage(
-                    "normalise",
-                    mantissa=Mux(p.clear, p.mantissa << step, p.mantissa)[:kept],
-                    left=(p.left | Mux(p.clear, step, 0))[: n.exponent_bits],
-                )
-            m.d.comb += reciprocal.address.eq(p.mantissa[-1 - n.reciprocal_index_bits : -1])
-            p.through(0, k=(n.max_exponent - p.left)[: n.exponent_bits])
+        m.submodules.reciprocal = reciprocal = Rom(reciprocal_config(n))
+        with Pipe(m, "factor", latency=self.latency_of(n), valid=1, total=self.total) as p:
+            normalise(p, n)
+            m.d.comb += reciprocal.address.eq(p.mantissa)
             p.through(reciprocal.config.latency, entry=reciprocal.data, keep=("k",))
             m.d.comb += self.factor.eq(Cat(p.entry, p.k))
         return m
 
 
+def reciprocal_config(n: ExactNumerics) -> RomConfig:
+    """The table of reciprocals."""
+    return RomConfig(width=n.reciprocal.width, entries=n.reciprocal.entries)
+
+
+def _normalise_steps(n: ExactNumerics) -> list[int]:
+    return [1 << bit for bit in reversed(range(n.max_exponent.bit_length()))]
+
+
+def normalise_stages(n: ExactNumerics) -> int:
+    """Stages that `normalise` adds: two a step."""
+    return 2 * len(_normalise_steps(n))
+
+
+def normalise(p: Pipe, n: ExactNumerics) -> None:
+    """Turn ``total`` into ``k`` and ``mantissa``, the `mantissa_bits` below its leading one."""
+    kept = n.max_exponent + 1 + n.mantissa_bits
+    p.through(0, wide=p.total[n.sum_bits - kept :], left=Const(0, n.exponent_bits))
+    for step in _normalise_steps(n):
+        p.stage("detect", clear=~p.wide[-step:].any(), keep=("wide", "left"))
+        p.stage(
+            "normalise",
+            wide=Mux(p.clear, p.wide << step, p.wide)[:kept],
+            left=(p.left | Mux(p.clear, step, 0))[: n.exponent_bits],
+        )
+    k = (n.max_exponent - p.left)[: n.exponent_bits]
+    p.through(0, mantissa=p.wide[-1 - n.mantissa_bits : -1], k=k)
+
+
 class ExactAlign(wiring.Component):
-    """Row factor with its exponent spent: F = floor(entry 2^g / 2^k).
+    """Row factor with its exponent spent: F = floor(reciprocal 2^g / 2^k).
 
     *Timing*: latency `latency_of(numerics)`.
 
@@ -187,8 +212,9 @@ class ExactAlign(wiring.Component):
         """Shift down in two stages."""
         m = Module()
         n = self.numerics
-        entry, k = self.factor[: n.reciprocal_bits], self.factor[n.reciprocal_bits :]
-        wide = Cat(Const(0, n.aligned_bits - n.reciprocal_bits), entry)
+        bits = n.factor_mantissa_bits
+        reciprocal, k = self.factor[:bits], self.factor[bits:]
+        wide = Cat(Const(0, n.aligned_bits - bits), reciprocal)
         with Pipe(m, "align", latency=self.latency_of(n), valid=1, wide=wide, k=k) as p:
             p.stage("shift_fine", fine=p.wide >> p.k[:2], coarse=p.k[2:])
             p.stage("shift_coarse", aligned=p.fine >> Cat(Const(0, 2), p.coarse))
@@ -235,7 +261,9 @@ class ExactScale(wiring.Component):
         m.d.comb += [product.a.eq(self.weight), product.b.eq(self.aligned)]
         with Pipe(m, "scale", latency=self.latency_of(n), valid=1) as p:
             p.through(product.config.latency, product=product.o)
-            rounded = (p.product[n.product_shift - 1 :] + 1) >> 1
+            # Below the lowest one of the constant an adder would do nothing.
+            idle = (n.rounding & -n.rounding).bit_length() - 1
+            rounded = (p.product[idle:] + (n.rounding >> idle)) >> n.product_shift - idle
             p.stage("round", p=rounded[: n.output_bits])
             m.d.comb += self.p.eq(p.p)
         return m

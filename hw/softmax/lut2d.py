@@ -8,6 +8,7 @@ from amaranth.hdl import Module, Mux, Signal, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from hw.lib.arith import times
 from hw.lib.pipe import Pipe
 from hw.prim.ram import Rom, RomConfig
 from hw.softmax.ones import OnesDivider, OnesDividerConfig
@@ -160,8 +161,8 @@ class Lut2dScale(wiring.Component):
 
     @classmethod
     def latency_of(cls, n: Lut2dNumerics) -> int:
-        """Cycles: address, look up."""
-        return 1 + cls._rom_config(n).latency
+        """Cycles: start of the row, address, look up."""
+        return 2 + cls._rom_config(n).latency
 
     def elaborate(self, platform: object) -> Module:
         """Address row by row, so that the table has no unused entry."""
@@ -171,9 +172,9 @@ class Lut2dScale(wiring.Component):
         with Pipe(
             m, "scale", latency=self.latency_of(n), valid=1, row=self.weight, column=self.aligned
         ) as p:
-            # A sum of shifts: a product of two such narrow numbers is no work for a multiplier.
-            base = sum(p.row << bit for bit in range(n.sums.bit_length()) if n.sums >> bit & 1)
-            p.stage("address", address=(base + p.column)[: quotient.config.address_width])
+            base = times(p.row, n.sums)
+            p.stage("row", base=base[: quotient.config.address_width], keep=("column",))
+            p.stage("address", address=(p.base + p.column)[: quotient.config.address_width])
             m.d.comb += quotient.address.eq(p.address)
             p.through(quotient.config.latency, p=quotient.data)
             m.d.comb += self.p.eq(p.p)

@@ -3,9 +3,10 @@
 from typing import Any, NamedTuple
 
 from hw.softmax.exact import ExactAlign, ExactElement, ExactFactor, ExactScale
+from hw.softmax.exact_wide import ExactWideElement, ExactWideFactor
 from hw.softmax.lut2d import Lut2dElement, Lut2dFactor, Lut2dScale
 from hw.softmax.rexp import RexpElement, RexpFactor, RexpScale
-from spec.softmax import ExactNumerics, Lut2dNumerics, Numerics, RexpNumerics
+from spec.softmax import ExactNumerics, ExactWideNumerics, Lut2dNumerics, Numerics, RexpNumerics
 
 __all__ = ["Units", "copies_of", "units_of"]
 
@@ -25,6 +26,7 @@ class Units(NamedTuple):
 
 _UNITS = {
     ExactNumerics: Units(ExactElement, ExactFactor, ExactAlign, ExactScale),
+    ExactWideNumerics: Units(ExactWideElement, ExactWideFactor, ExactAlign, ExactScale),
     Lut2dNumerics: Units(Lut2dElement, Lut2dFactor, None, Lut2dScale),
     RexpNumerics: Units(RexpElement, RexpFactor, None, RexpScale),
 }

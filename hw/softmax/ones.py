@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from hw.lib.arith import greater
 from hw.lib.pipe import Pipe
 
 __all__ = ["OnesDivider", "OnesDividerConfig"]
@@ -54,8 +55,8 @@ class OnesDividerConfig:
 
     @property
     def latency(self) -> int:
-        """Cycles: one to round, one a fold, one to compare."""
-        return len(self.remainders) + 1
+        """Cycles: one to round, one a fold, one to compare, one to add."""
+        return len(self.remainders) + 2
 
     @property
     def interval(self) -> int:
@@ -83,7 +84,7 @@ class OnesDivider(wiring.Component):
         super().__init__({"i": In(range(config.max_value + 1)), "o": Out(range(quotient_max + 1))})
 
     def elaborate(self, platform: object) -> Module:
-        """Round, fold, compare."""
+        """Round, fold, compare, add."""
         m = Module()
         config = self.config
         quotient_shape = self.o.shape()
@@ -97,8 +98,9 @@ class OnesDivider(wiring.Component):
                 quotient = Signal(quotient_shape, name=f"quotient_{fold}")
                 m.d.comb += [left.eq(high + low), quotient.eq(p.quotient + high)]
                 p.stage("fold", left=left, quotient=quotient)
+            p.stage("compare", more=greater(p.left, config.divisor - 1), keep=("quotient",))
             quotient = Signal(quotient_shape, name="quotient")
-            m.d.comb += quotient.eq(p.quotient + Mux(p.left >= config.divisor, 1, 0))
-            p.stage("compare", quotient=quotient)
+            m.d.comb += quotient.eq(p.quotient + p.more)
+            p.stage("add", quotient=quotient)
             m.d.comb += self.o.eq(p.quotient)
         return m

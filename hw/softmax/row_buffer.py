@@ -162,7 +162,9 @@ class RowBuffer(wiring.Component):
             m.d.sync += write_at.eq(Mux(write_at == depth - 1, 0, write_at + 1))
 
         # Read: load a descriptor, then count its words down; the sign of `count` says "last".
-        active, first, granted = Signal(), Signal(), Signal()
+        active = Signal()
+        first = Signal()
+        granted = Signal()
         m.d.sync += granted.eq(self.advance)
         count = Signal(self.config.count_shape, reset_less=True)
         row = Signal(self.config.row_shape, reset_less=True)

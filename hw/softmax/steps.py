@@ -2,6 +2,7 @@
 
 from amaranth.hdl import Mux
 
+from hw.lib.arith import greater, times
 from hw.lib.pipe import Pipe
 
 __all__ = ["distance_in_steps"]
@@ -22,8 +23,7 @@ def distance_in_steps(p: Pipe, *, per_unit: int, frac: int, last: int) -> None:
     last
         The table's last index.
     """
-    scaled = sum(p.distance << bit for bit in range(per_unit.bit_length()) if per_unit >> bit & 1)
-    p.stage("scale", scaled=scaled, keep=("visible",))
+    p.stage("scale", scaled=times(p.distance, per_unit), keep=("visible",))
     p.stage("round", step=(p.scaled + (1 << frac >> 1)) >> frac, keep=("visible",))
-    clipped = Mux(p.step > last, last, p.step)[: last.bit_length()]
+    clipped = Mux(greater(p.step, last), last, p.step)[: last.bit_length()]
     p.stage("clip", step=clipped, keep=("visible",))

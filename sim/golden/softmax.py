@@ -131,8 +131,8 @@ def _exact_scale(n: ExactNumerics, weight: Integers, factor: Integers) -> Intege
 def _exact_wide_element(n: ExactWideNumerics, distance: Integers) -> tuple[Integers, Integers]:
     t = distance * n.log2e
     whole = t >> n.exponent_frac
-    low = n.exponent_frac - n.fraction_index_bits - n.fine_bits
-    f = (t >> low if low >= 0 else t << -low) & (1 << n.fraction_index_bits + n.fine_bits) - 1
+    f_bits = n.fraction_index_bits + n.fine_bits
+    f = (t >> n.exponent_frac - f_bits) & (1 << f_bits) - 1
     entry = np.array(n.fraction.entries)[f >> n.fine_bits] + (1 << n.fraction_bits - 1)
     line = n.line_start - ((f & (1 << n.fine_bits) - 1) * n.slope >> SLOPE_FRAC)
     mantissa = entry * line >> n.fraction_bits
@@ -147,7 +147,7 @@ def _exact_wide_factor(n: ExactWideNumerics, total: Integers) -> Integers:
     entry = np.array(n.reciprocal.entries)[mantissa >> n.mantissa_bits - n.reciprocal_index_bits]
     # The sum continues below the mantissa; half a unit stands for what is cut off.
     short = n.one - (entry << n.mantissa_bits) - (entry >> 1) - mantissa * entry
-    step = n.mantissa_bits + 2 * n.reciprocal_bits - n.aligned_bits - n.short_shift
+    step = n.correction_shift
     correction = (entry * (short >> n.short_shift) + (1 << step - 1)) >> step
     refined = (entry << n.aligned_bits - n.reciprocal_bits) + correction
     return refined | k << n.factor_mantissa_bits
@@ -183,11 +183,20 @@ def _rexp_scale(n: RexpNumerics, weight: Integers, factor: Integers) -> Integers
 
 
 _ELEMENT = {
-    ExactNumerics: _exact_element, ExactWideNumerics: _exact_wide_element, Lut2dNumerics: _lut2d_element, RexpNumerics: _rexp_element,
-}  # fmt: skip
+    ExactNumerics: _exact_element,
+    ExactWideNumerics: _exact_wide_element,
+    Lut2dNumerics: _lut2d_element,
+    RexpNumerics: _rexp_element,
+}
 _FACTOR = {
-    ExactNumerics: _exact_factor, ExactWideNumerics: _exact_wide_factor, Lut2dNumerics: _lut2d_factor, RexpNumerics: _rexp_factor,
-}  # fmt: skip
+    ExactNumerics: _exact_factor,
+    ExactWideNumerics: _exact_wide_factor,
+    Lut2dNumerics: _lut2d_factor,
+    RexpNumerics: _rexp_factor,
+}
 _SCALE = {
-    ExactNumerics: _exact_scale, ExactWideNumerics: _exact_scale, Lut2dNumerics: _lut2d_scale, RexpNumerics: _rexp_scale,
-}  # fmt: skip
+    ExactNumerics: _exact_scale,
+    ExactWideNumerics: _exact_scale,
+    Lut2dNumerics: _lut2d_scale,
+    RexpNumerics: _rexp_scale,
+}

@@ -81,7 +81,7 @@ class RealBound(NamedTuple):
     @property
     def holds(self) -> bool:
         """Whether no rounded probability is more than 1 LSB from the correctly rounded one."""
-        return -1 < self.low and self.high < 1
+        return self.low > -1 and self.high < 1
 
 
 def exact_wide_error_bound(n: ExactWideNumerics) -> RealBound:
@@ -137,20 +137,20 @@ def _factor_range(n: ExactWideNumerics) -> tuple[float, float]:
     total = mantissa << n.sum_weight_bits - 1 - n.mantissa_bits
     refined = factors(n, total) & ((1 << n.factor_mantissa_bits) - 1)
     scale = n.full_scale / 2.0 ** (n.output_bits - n.aligned_bits) * 2.0**n.mantissa_bits
-    return float((refined * mantissa / scale).min()), float((refined * (mantissa + 1) / scale).max())
+    return float((refined * mantissa / scale).min()), float(
+        (refined * (mantissa + 1) / scale).max()
+    )
 
 
 def _elements(n: ExactNumerics, distance):
     """Weight and addend of each distance, by the golden model: one row holds 0 and -d."""
     weight, addend = np.empty_like(distance), np.empty_like(distance)
     top = (1 << n.score_bits - 1) - 1
-    step = n.max_length - 1 or 1
     if n.max_length == 1:  # the only distance there is
         weight[:], addend[:] = 0, 0
         row = weights(n, np.array([[top]]), np.array([[True]]))
         weight[0], addend[0] = row.weight[0, 0], row.total[0]
         return weight, addend
-    del step
     pairs = np.stack([np.full_like(distance, top), top - distance], axis=1)
     row = weights(n, pairs, np.ones(pairs.shape, bool))
     weight[:] = row.weight[:, 1]

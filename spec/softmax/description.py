@@ -35,8 +35,8 @@ class Softmax:
     max_length
         Longest row in elements, 1 to 4096.
     weight_bits
-        ``exact`` only: width of the un-normalised weight, 8 to 16; at least 11 where the unit
-        normalises, which the 1-LSB bound needs.
+        ``exact`` to 8 bits only: width of the un-normalised weight, 8 to 16. The 1-LSB bound holds
+        from 12 on; fewer bits are for a consumer that normalises by itself.
     alpha_entries
         ``rexp`` only: size of its second table, 16, 256, 320 or 512.
 
@@ -67,6 +67,11 @@ class Softmax:
                 raise SpecError(
                     f"Softmax.{field} is for method {owner}, but method is {self.method}"
                 )
+        if self.output_bits == 16 and self.weight_bits != type(self).weight_bits:
+            raise SpecError(
+                f"Softmax.weight_bits is for 8-bit outputs, but output_bits is {self.output_bits}; "
+                f"leave it at {type(self).weight_bits}"
+            )
 
     @property
     def score_min(self) -> int:

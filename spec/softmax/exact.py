@@ -119,6 +119,11 @@ class ExactNumerics:
         return self.reciprocal_bits
 
     @property
+    def mantissa_bits(self) -> int:
+        """Bits of a sum below its leading one that the factor looks at."""
+        return self.reciprocal_index_bits
+
+    @property
     def dropped_bits(self) -> int:
         """Low bits of a weight that count in the sum but are not kept for the product."""
         return self.sum_weight_bits - self.weight_bits

@@ -1,4 +1,4 @@
-"""Numerics of the exact softmax for 16-bit outputs: two corrections where tables would be too large.
+"""Numerics of the exact softmax for 16-bit outputs: corrections where tables would be too large.
 
 As ``spec.softmax.exact``, with a mantissa and a reciprocal of 18 bits:
 
@@ -47,8 +47,8 @@ class ExactWideNumerics(ExactNumerics):
     reciprocal_gain: float = 1.0
     fine_bits: int = 9
     line_start: int = (1 << 18) - 1
-    reciprocal_excess: float = 0.0
-    rounding_excess: float = 0.0
+    reciprocal_excess: float = 0.1
+    rounding_excess: float = 0.15
 
     @property
     def log2e_frac(self) -> int:
@@ -57,13 +57,24 @@ class ExactWideNumerics(ExactNumerics):
 
     @property
     def mantissa_bits(self) -> int:
-        """Width of a sum's mantissa, without its leading one."""
+        """Bits of a sum below its leading one that the factor looks at."""
         return 18
 
     @property
     def short_shift(self) -> int:
-        """Low bits dropped of what Newton's step corrects by, so that a multiplier takes it."""
+        """Low bits dropped of 1 - m r, so that a multiplier takes it."""
         return 4
+
+    @property
+    def short_bits(self) -> int:
+        """Width of what is left of 1 - m r, signed; r errs by less than 2^-8."""
+        return self.mantissa_bits + self.reciprocal_bits - 8 - self.short_shift + 1
+
+    @property
+    def correction_shift(self) -> int:
+        """Right shift of r (1 - m r) that leaves units of the refined reciprocal."""
+        dropped = self.reciprocal_bits - self.aligned_bits - self.short_shift
+        return self.mantissa_bits + self.reciprocal_bits + dropped
 
     @property
     def factor_mantissa_bits(self) -> int:

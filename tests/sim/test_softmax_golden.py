@@ -1,5 +1,6 @@
 """The golden model: against float64, against one number at a time, and within its proved bound."""
 
+import dataclasses
 from fractions import Fraction
 from math import floor
 
@@ -10,9 +11,9 @@ from hypothesis import strategies as st
 
 from sim.golden.softmax import factors, normalise, softmax, weights
 from sim.reference.softmax import softmax as real
-from sim.reference.softmax_bound import exact_error_bound
+from sim.reference.softmax_bound import exact_error_bound, exact_wide_error_bound
 from spec import Softmax
-from spec.softmax import METHODS, ExactNumerics, Lut2dNumerics
+from spec.softmax import METHODS, ExactNumerics, ExactWideNumerics, Lut2dNumerics, table_bytes
 
 TOP = 32767
 
@@ -292,3 +293,30 @@ def test_reference_is_softmax():
     assert masked[1:].sum(axis=1) == pytest.approx(np.ones(19))
     scores = np.array([[512, 0, -256]])
     assert real(scores, score_frac=8) == pytest.approx(real(scores / 256))
+
+
+def wide(**fields: int) -> ExactWideNumerics:
+    n = Softmax("exact", output_bits=16, **fields).numerics
+    assert isinstance(n, ExactWideNumerics)
+    return n
+
+
+@pytest.mark.parametrize("score_frac", [4, 8, pytest.param(11, marks=pytest.mark.slow)])
+def test_16_bit_outputs_are_within_one_lsb_for_every_row(score_frac):
+    n = wide(score_frac=score_frac, max_length=4096)
+    bound = exact_wide_error_bound(n)
+    assert bound.holds, bound
+    assert table_bytes(n.tables) <= 700
+
+
+def test_the_16_bit_bound_notices_a_coarser_table():
+    n = dataclasses.replace(wide(max_length=4096), reciprocal_index_bits=7)
+    assert not exact_wide_error_bound(n).holds
+
+
+@pytest.mark.parametrize("length", [1, 2, 3, 16, 100, 1000, 4096])
+@pytest.mark.parametrize("name", NAMES)
+def test_16_bit_rows_are_within_one_lsb(name, length):
+    n = wide(max_length=4096)
+    rows = max(2, 4096 // length // 16)
+    assert error_lsb(n, distribution(name, rows, length)) <= 1

@@ -16,6 +16,8 @@ SOFTMAX = {
     "exact_odd": _softmax("exact", 1, score_bits=11, score_frac=5, max_length=13),
     "exact_4": _softmax("exact", 4, max_length=16),
     "exact_8": _softmax("exact", 8, score_bits=12, score_frac=11, max_length=48, weight_bits=16),
+    "exact_4_16bit": _softmax("exact", 4, output_bits=16, max_length=32),
+    "exact_1_16bit": _softmax("exact", 1, output_bits=16, score_bits=9, score_frac=0, max_length=8),
     "lut2d_1": _softmax("lut2d", 1, max_length=16),
     "lut2d_4_int16": _softmax("lut2d", 4, output_bits=16, max_length=16),
     "lut2d_2_uint4": _softmax("lut2d", 2, output_bits=4, max_length=16),

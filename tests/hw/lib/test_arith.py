@@ -78,3 +78,19 @@ def test_rejections():
         arith.reduce_tree([], max)
     with pytest.raises(ValueError, match="tree_levels's count must be at least 1, got 0"):
         arith.tree_levels(0)
+
+
+@pytest.mark.parametrize("constant", [0, 1, 2, 7, 10, 29, 60])
+@pytest.mark.parametrize("shape", [unsigned(4), signed(5)], ids=repr)
+def test_times_is_multiplication(shape, constant):
+    found, _ = sweep(shape, lambda i: arith.times(i, constant))
+    assert found == {value: value * constant for value in found}
+
+
+@pytest.mark.parametrize("other", [-9, -1, 0, 3, 15, 16, 40])
+@pytest.mark.parametrize("shape", [unsigned(4), signed(5)], ids=repr)
+def test_greater_is_the_operator(shape, other):
+    found, _ = sweep(shape, lambda i: arith.greater(i, other))
+    assert found == {value: int(value > other) for value in found}
+    found, _ = sweep(shape, lambda i: arith.greater(other, i))
+    assert found == {value: int(other > value) for value in found}

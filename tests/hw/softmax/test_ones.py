@@ -54,7 +54,7 @@ def test_each_remainder_bounds_the_next_and_the_last_needs_one_comparison(ones, 
         folded = ((value >> ones) + (value & config.divisor) for value in range(before + 1))
         assert before > 4000 or max(folded) <= after < before
     assert config.remainders[-1] < 2 * config.divisor
-    assert (config.latency, config.interval) == (len(config.remainders) + 1, 1)
+    assert (config.latency, config.interval) == (len(config.remainders) + 2, 1)
 
 
 class Late(OnesDivider):

@@ -1,0 +1,171 @@
+"""The exact method for 16-bit outputs in gates: a straight line after the table, Newton's step.
+
+The equations, formats and tables are those of ``spec.softmax.exact_wide``. Aligning and scaling are
+those of ``hw.softmax.exact``. Both units have a fixed latency, an interval of one cycle, and never
+stall.
+"""
+
+from amaranth.hdl import Cat, Const, Module, Signal, unsigned
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.lib.pipe import Pipe
+from hw.prim.multiply import Multiplier, MultiplierConfig
+from hw.prim.ram import Rom
+from hw.softmax.exact import (
+    SHIFT_STAGES,
+    distance_config,
+    fraction_config,
+    normalise,
+    normalise_stages,
+    reciprocal_config,
+    shift_down,
+    shift_of,
+)
+from spec.softmax import ExactWideNumerics
+from spec.softmax.exact_wide import SLOPE_FRAC
+
+__all__ = ["ExactWideElement", "ExactWideFactor"]
+
+
+class ExactWideElement(wiring.Component):
+    """Weight of one element: W = floor(fraction[f_high] line(f_low) 2^guard / 2^n).
+
+    Contract: as `hw.softmax.exact.ExactElement`.
+
+    *Timing*: latency `latency_of(numerics)`.
+
+    *Members*
+    distance, visible
+        max - score in score steps; whether the element takes part.
+    weight, addend
+        W without its `dropped_bits`, for the product; W, for the sum.
+    """
+
+    distance: Signal
+    visible: Signal
+    weight: Signal
+    addend: Signal
+
+    def __init__(self, numerics: ExactWideNumerics):
+        self.numerics = numerics
+        super().__init__(
+            {
+                "distance": In(unsigned(numerics.score_bits)),
+                "visible": In(1),
+                "weight": Out(unsigned(numerics.weight_bits)),
+                "addend": Out(unsigned(numerics.sum_weight_bits)),
+            }
+        )
+
+    @staticmethod
+    def _drop_config(n: ExactWideNumerics) -> MultiplierConfig:
+        return MultiplierConfig(a_width=n.fine_bits, b_width=n.slope.bit_length())
+
+    @staticmethod
+    def _mantissa_config(n: ExactWideNumerics) -> MultiplierConfig:
+        return MultiplierConfig(a_width=n.fraction_bits, b_width=n.fraction_bits)
+
+    @classmethod
+    def latency_of(cls, n: ExactWideNumerics) -> int:
+        """Cycles: multiply, look up beside the line's product, subtract, multiply, shift."""
+        looked_up = fraction_config(n).latency
+        line = max(looked_up, cls._drop_config(n).latency) + 1
+        return distance_config(n).latency + line + cls._mantissa_config(n).latency + SHIFT_STAGES
+
+    def elaborate(self, platform: object) -> Module:
+        """Reduce the range, look up and interpolate, multiply, shift."""
+        m = Module()
+        n = self.numerics
+        m.submodules.scale = scale = Multiplier(distance_config(n))
+        m.submodules.fraction = fraction = Rom(fraction_config(n))
+        m.submodules.drop = drop = Multiplier(self._drop_config(n))
+        m.submodules.mantissa = mantissa = Multiplier(self._mantissa_config(n))
+        if fraction.config.latency != drop.config.latency:
+            raise ValueError("the fraction table and the line's product must take equally long")
+        m.d.comb += [scale.a.eq(self.distance), scale.b.eq(n.log2e), drop.b.eq(n.slope)]
+        with Pipe(m, "element", latency=self.latency_of(n), valid=1, visible=self.visible) as p:
+            p.through(scale.config.latency, t=scale.o, keep=("visible",))
+            high_at = n.exponent_frac - n.fraction_index_bits
+            m.d.comb += [
+                fraction.address.eq(p.t[high_at : n.exponent_frac]),
+                drop.a.eq(p.t[high_at - n.fine_bits : high_at]),
+            ]
+            p.through(0, keep=("visible",), **shift_of(m, n, p.t, p.visible))
+            keep = ("shift", "gone")
+            p.through(drop.config.latency, entry=fraction.data, drop=drop.o, keep=keep)
+            line = (n.line_start - (p.drop >> SLOPE_FRAC))[: n.fraction_bits]
+            p.stage("line", line=line, entry=Cat(p.entry, Const(1, 1)), keep=keep)
+            m.d.comb += [mantissa.a.eq(p.entry), mantissa.b.eq(p.line)]
+            p.through(mantissa.config.latency, mantissa=mantissa.o[n.fraction_bits :], keep=keep)
+            shift_down(p, n, p.mantissa)
+            m.d.comb += [self.addend.eq(p.addend), self.weight.eq(p.addend[n.dropped_bits :])]
+        return m
+
+
+class ExactWideFactor(wiring.Component):
+    """Row factor of a sum: reciprocal r of its mantissa m, refined to r + r (1 - m r), and k.
+
+    Contract: as `hw.softmax.exact.ExactFactor`.
+
+    *Timing*: latency `latency_of(numerics)`.
+
+    *Members*: ``total`` the sum; ``factor`` the refined reciprocal and, above it, k.
+    """
+
+    total: Signal
+    factor: Signal
+
+    def __init__(self, numerics: ExactWideNumerics):
+        self.numerics = numerics
+        super().__init__(
+            {
+                "total": In(unsigned(numerics.sum_bits)),
+                "factor": Out(unsigned(numerics.factor_bits)),
+            }
+        )
+
+    @staticmethod
+    def _product_config(n: ExactWideNumerics) -> MultiplierConfig:
+        return MultiplierConfig(a_width=n.mantissa_bits, b_width=n.reciprocal_bits)
+
+    @staticmethod
+    def _correction_config(n: ExactWideNumerics) -> MultiplierConfig:
+        return MultiplierConfig(a_width=n.short_bits, a_signed=True, b_width=n.reciprocal_bits)
+
+    @classmethod
+    def latency_of(cls, n: ExactWideNumerics) -> int:
+        """Cycles: normalise, look up, multiply, subtract, multiply, add."""
+        products = cls._product_config(n).latency + cls._correction_config(n).latency
+        return normalise_stages(n) + reciprocal_config(n).latency + products + 2
+
+    def elaborate(self, platform: object) -> Module:
+        """Normalise, look up, and take Newton's step with two products."""
+        m = Module()
+        n = self.numerics
+        m.submodules.reciprocal = reciprocal = Rom(reciprocal_config(n))
+        m.submodules.product = product = Multiplier(self._product_config(n))
+        m.submodules.correction = correction = Multiplier(self._correction_config(n))
+        with Pipe(m, "factor", latency=self.latency_of(n), valid=1, total=self.total) as p:
+            normalise(p, n)
+            m.d.comb += reciprocal.address.eq(p.mantissa[-n.reciprocal_index_bits :])
+            p.through(reciprocal.config.latency, entry=reciprocal.data, keep=("k", "mantissa"))
+            m.d.comb += [product.a.eq(p.mantissa), product.b.eq(p.entry)]
+            # What the leading one and half a unit take is subtracted while the rest is multiplied.
+            left = n.one - (p.entry << n.mantissa_bits) - (p.entry >> 1)
+            p.stage("lead", left=left, keep=("k", "entry"))
+            p.through(product.config.latency - 1, product=product.o, keep=("left", "k", "entry"))
+            short = Signal(self._correction_config(n).a_shape)
+            m.d.comb += short.eq((p.left - p.product) >> n.short_shift)
+            p.stage("subtract", short=short, keep=("k", "entry"))
+            m.d.comb += [correction.a.eq(p.short), correction.b.eq(p.entry)]
+            p.through(correction.config.latency, correction=correction.o, keep=("k", "entry"))
+            step = n.correction_shift
+            refined = Signal(n.factor_mantissa_bits)
+            m.d.comb += refined.eq(
+                (p.entry << n.aligned_bits - n.reciprocal_bits)
+                + ((p.correction + (1 << step - 1)) >> step)
+            )
+            p.stage("add", refined=refined, keep=("k",))
+            m.d.comb += self.factor.eq(Cat(p.refined, p.k))
+        return m
