@@ -4,13 +4,12 @@ The equations, formats and tables are those of ``spec.softmax.exact``. All units
 latency, an interval of one cycle, and never stall.
 """
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, unsigned
-from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 
 from hw.lib.pipe import Pipe
 from hw.prim.multiply import Multiplier, MultiplierConfig
 from hw.prim.ram import Rom, RomConfig
+from hw.softmax.roles import Align, Element, Factor, Scale
 from spec.softmax import ExactNumerics
 
 __all__ = [
@@ -39,35 +38,15 @@ def fraction_config(n: ExactNumerics) -> RomConfig:
     return RomConfig(width=n.fraction.width, entries=n.fraction.entries)
 
 
-class ExactElement(wiring.Component):
+class ExactElement(Element):
     """Weight of one element: W = floor(fraction[f] 2^guard / 2^n), t = d log2(e) = n + f.
 
     Contract: an invisible element weighs 0. A shift of `sum_weight_bits` or more leaves 0.
 
     *Timing*: latency `latency_of(numerics)`.
-
-    *Members*
-    distance, visible
-        max - score in score steps; whether the element takes part.
-    weight, addend
-        W without its `dropped_bits`, for the product; W, for the sum.
     """
 
-    distance: Signal
-    visible: Signal
-    weight: Signal
-    addend: Signal
-
-    def __init__(self, numerics: ExactNumerics):
-        self.numerics = numerics
-        super().__init__(
-            {
-                "distance": In(unsigned(numerics.score_bits)),
-                "visible": In(1),
-                "weight": Out(unsigned(numerics.weight_bits)),
-                "addend": Out(unsigned(numerics.sum_weight_bits)),
-            }
-        )
+    numerics: ExactNumerics
 
     @staticmethod
     def latency_of(n: ExactNumerics) -> int:
@@ -113,28 +92,13 @@ def shift_down(p: Pipe, n: ExactNumerics, entry: Value) -> None:
     p.stage("shift_coarse", addend=Mux(p.gone, 0, shifted)[: n.sum_weight_bits])
 
 
-class ExactFactor(wiring.Component):
+class ExactFactor(Factor):
     """Row factor of a sum S = 2^(k + bits - 1) m: the reciprocal of m from the table, and k.
 
-    Contract: defined for every sum of at least one weight. For the sum 0 of an empty row the factor
-    has some value that depends on nothing else.
-
     *Timing*: latency `latency_of(numerics)`.
-
-    *Members*: ``total`` the sum; ``factor`` the table's entry and, above it, k.
     """
 
-    total: Signal
-    factor: Signal
-
-    def __init__(self, numerics: ExactNumerics):
-        self.numerics = numerics
-        super().__init__(
-            {
-                "total": In(unsigned(numerics.sum_bits)),
-                "factor": Out(unsigned(numerics.factor_bits)),
-            }
-        )
+    numerics: ExactNumerics
 
     @classmethod
     def latency_of(cls, n: ExactNumerics) -> int:
@@ -183,25 +147,13 @@ def normalise(p: Pipe, n: ExactNumerics) -> None:
     p.through(0, mantissa=p.wide[-1 - n.mantissa_bits : -1], k=k)
 
 
-class ExactAlign(wiring.Component):
+class ExactAlign(Align):
     """Row factor with its exponent spent: F = floor(reciprocal 2^g / 2^k).
 
     *Timing*: latency `latency_of(numerics)`.
-
-    *Members*: ``factor`` as `ExactFactor` gives it; ``aligned``.
     """
 
-    factor: Signal
-    aligned: Signal
-
-    def __init__(self, numerics: ExactNumerics):
-        self.numerics = numerics
-        super().__init__(
-            {
-                "factor": In(unsigned(numerics.factor_bits)),
-                "aligned": Out(unsigned(numerics.aligned_bits)),
-            }
-        )
+    numerics: ExactNumerics
 
     @staticmethod
     def latency_of(n: ExactNumerics) -> int:
@@ -222,27 +174,13 @@ class ExactAlign(wiring.Component):
         return m
 
 
-class ExactScale(wiring.Component):
+class ExactScale(Scale):
     """Probability of one element: p = floor(weight factor / 2^shift + 1/2).
 
     *Timing*: latency `latency_of(numerics)`.
-
-    *Members*: ``weight``, ``aligned`` factor; ``p``.
     """
 
-    weight: Signal
-    aligned: Signal
-    p: Signal
-
-    def __init__(self, numerics: ExactNumerics):
-        self.numerics = numerics
-        super().__init__(
-            {
-                "weight": In(unsigned(numerics.weight_bits)),
-                "aligned": In(unsigned(numerics.aligned_bits)),
-                "p": Out(unsigned(numerics.output_bits)),
-            }
-        )
+    numerics: ExactNumerics
 
     @staticmethod
     def _product_config(n: ExactNumerics) -> MultiplierConfig:

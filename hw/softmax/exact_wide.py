@@ -5,9 +5,7 @@ those of ``hw.softmax.exact``. Both units have a fixed latency, an interval of o
 stall.
 """
 
-from amaranth.hdl import Cat, Const, Module, Signal, unsigned
-from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.hdl import Cat, Const, Module, Signal
 
 from hw.lib.pipe import Pipe
 from hw.prim.multiply import Multiplier, MultiplierConfig
@@ -22,41 +20,22 @@ from hw.softmax.exact import (
     shift_down,
     shift_of,
 )
+from hw.softmax.roles import Element, Factor
 from spec.softmax import ExactWideNumerics
 from spec.softmax.exact_wide import SLOPE_FRAC
 
 __all__ = ["ExactWideElement", "ExactWideFactor"]
 
 
-class ExactWideElement(wiring.Component):
+class ExactWideElement(Element):
     """Weight of one element: W = floor(fraction[f_high] line(f_low) 2^guard / 2^n).
 
     Contract: as `hw.softmax.exact.ExactElement`.
 
     *Timing*: latency `latency_of(numerics)`.
-
-    *Members*
-    distance, visible
-        max - score in score steps; whether the element takes part.
-    weight, addend
-        W without its `dropped_bits`, for the product; W, for the sum.
     """
 
-    distance: Signal
-    visible: Signal
-    weight: Signal
-    addend: Signal
-
-    def __init__(self, numerics: ExactWideNumerics):
-        self.numerics = numerics
-        super().__init__(
-            {
-                "distance": In(unsigned(numerics.score_bits)),
-                "visible": In(1),
-                "weight": Out(unsigned(numerics.weight_bits)),
-                "addend": Out(unsigned(numerics.sum_weight_bits)),
-            }
-        )
+    numerics: ExactWideNumerics
 
     @staticmethod
     def _drop_config(n: ExactWideNumerics) -> MultiplierConfig:
@@ -103,27 +82,15 @@ class ExactWideElement(wiring.Component):
         return m
 
 
-class ExactWideFactor(wiring.Component):
+class ExactWideFactor(Factor):
     """Row factor of a sum: reciprocal r of its mantissa m, refined to r + r (1 - m r), and k.
 
     Contract: as `hw.softmax.exact.ExactFactor`.
 
     *Timing*: latency `latency_of(numerics)`.
-
-    *Members*: ``total`` the sum; ``factor`` the refined reciprocal and, above it, k.
     """
 
-    total: Signal
-    factor: Signal
-
-    def __init__(self, numerics: ExactWideNumerics):
-        self.numerics = numerics
-        super().__init__(
-            {
-                "total": In(unsigned(numerics.sum_bits)),
-                "factor": Out(unsigned(numerics.factor_bits)),
-            }
-        )
+    numerics: ExactWideNumerics
 
     @staticmethod
     def _product_config(n: ExactWideNumerics) -> MultiplierConfig:

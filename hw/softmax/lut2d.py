@@ -4,14 +4,13 @@ The equations, formats and tables are those of ``spec.softmax.lut2d`` (our readi
 arXiv 2111.10770). All three units have a fixed latency, an interval of one cycle, and never stall.
 """
 
-from amaranth.hdl import Module, Mux, Signal, unsigned
-from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.hdl import Module, Mux, Signal
 
 from hw.lib.arith import times
 from hw.lib.pipe import Pipe
 from hw.prim.ram import Rom, RomConfig
-from hw.softmax.ones import OnesDivider, OnesDividerConfig
+from hw.softmax.ones import OnesDivider, sum_divider
+from hw.softmax.roles import Element, Factor, Scale
 from hw.softmax.steps import distance_in_steps
 from spec.softmax import Lut2dNumerics
 from spec.softmax.lut2d import QUOTIENT_ROWS, STEPS_PER_UNIT
@@ -19,33 +18,13 @@ from spec.softmax.lut2d import QUOTIENT_ROWS, STEPS_PER_UNIT
 __all__ = ["Lut2dElement", "Lut2dFactor", "Lut2dScale"]
 
 
-class Lut2dElement(wiring.Component):
+class Lut2dElement(Element):
     """Exponential of one element from the table, and the quotient's row that it selects.
 
     *Timing*: latency `latency_of(numerics)`.
-
-    *Members*
-    distance, visible
-        max - score in score steps; whether the element takes part.
-    weight, addend
-        The row of the quotient table; the exponential, for the sum. Both 0 where invisible.
     """
 
-    distance: Signal
-    visible: Signal
-    weight: Signal
-    addend: Signal
-
-    def __init__(self, numerics: Lut2dNumerics):
-        self.numerics = numerics
-        super().__init__(
-            {
-                "distance": In(unsigned(numerics.score_bits)),
-                "visible": In(1),
-                "weight": Out(unsigned(numerics.weight_bits)),
-                "addend": Out(unsigned(numerics.full_scale.bit_length())),
-            }
-        )
+    numerics: Lut2dNumerics
 
     @staticmethod
     def _rom_config(n: Lut2dNumerics) -> RomConfig:
@@ -88,42 +67,24 @@ class Lut2dElement(wiring.Component):
         return m
 
 
-class Lut2dFactor(wiring.Component):
+class Lut2dFactor(Factor):
     """Row factor of a sum: the quotient table's column, round(sum / one) clipped to 1 ... sums.
 
     *Timing*: latency `latency_of(numerics)`.
-
-    *Members*: ``total`` the sum; ``factor`` the column, from 0.
     """
 
-    total: Signal
-    factor: Signal
-
-    def __init__(self, numerics: Lut2dNumerics):
-        self.numerics = numerics
-        super().__init__(
-            {
-                "total": In(unsigned(numerics.sum_bits)),
-                "factor": Out(unsigned(numerics.factor_bits)),
-            }
-        )
-
-    @staticmethod
-    def _divider_config(n: Lut2dNumerics) -> OnesDividerConfig:
-        return OnesDividerConfig(
-            max_value=n.full_scale * n.max_length, ones=n.full_scale.bit_length()
-        )
+    numerics: Lut2dNumerics
 
     @classmethod
     def latency_of(cls, n: Lut2dNumerics) -> int:
         """Cycles: divide, clip."""
-        return cls._divider_config(n).latency + 1
+        return sum_divider(n).latency + 1
 
     def elaborate(self, platform: object) -> Module:
         """Divide and clip."""
         m = Module()
         n = self.numerics
-        m.submodules.units = units = OnesDivider(self._divider_config(n))
+        m.submodules.units = units = OnesDivider(sum_divider(n))
         m.d.comb += units.i.eq(self.total)
         with Pipe(m, "factor", latency=self.latency_of(n), valid=1) as p:
             p.through(units.config.latency, units=units.o)
@@ -133,27 +94,13 @@ class Lut2dFactor(wiring.Component):
         return m
 
 
-class Lut2dScale(wiring.Component):
+class Lut2dScale(Scale):
     """Probability of one element: quotient[weight, aligned].
 
     *Timing*: latency `latency_of(numerics)`.
-
-    *Members*: ``weight`` the row, ``aligned`` the column; ``p``.
     """
 
-    weight: Signal
-    aligned: Signal
-    p: Signal
-
-    def __init__(self, numerics: Lut2dNumerics):
-        self.numerics = numerics
-        super().__init__(
-            {
-                "weight": In(unsigned(numerics.weight_bits)),
-                "aligned": In(unsigned(numerics.aligned_bits)),
-                "p": Out(unsigned(numerics.output_bits)),
-            }
-        )
+    numerics: Lut2dNumerics
 
     @staticmethod
     def _rom_config(n: Lut2dNumerics) -> RomConfig:

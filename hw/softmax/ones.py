@@ -8,8 +8,9 @@ from amaranth.lib.wiring import In, Out
 
 from hw.lib.arith import greater
 from hw.lib.pipe import Pipe
+from spec.softmax.paper import PaperNumerics
 
-__all__ = ["OnesDivider", "OnesDividerConfig"]
+__all__ = ["OnesDivider", "OnesDividerConfig", "sum_divider"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,3 +105,8 @@ class OnesDivider(wiring.Component):
             p.stage("add", quotient=quotient)
             m.d.comb += self.o.eq(p.quotient)
         return m
+
+
+def sum_divider(n: PaperNumerics) -> OnesDividerConfig:
+    """The division that turns a row sum into units of one."""
+    return OnesDividerConfig(max_value=n.max_sum, ones=n.addend_bits)

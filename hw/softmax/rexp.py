@@ -4,47 +4,26 @@ The equations, formats and tables are those of ``spec.softmax.rexp`` (our readin
 arXiv 2111.10770). All three units have a fixed latency, an interval of one cycle, and never stall.
 """
 
-from amaranth.hdl import Module, Mux, Signal, unsigned
-from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.hdl import Module, Mux
 
 from hw.lib.pipe import Pipe
 from hw.prim.multiply import Multiplier, MultiplierConfig
 from hw.prim.ram import Rom, RomConfig
-from hw.softmax.ones import OnesDivider, OnesDividerConfig
+from hw.softmax.ones import OnesDivider, OnesDividerConfig, sum_divider
+from hw.softmax.roles import Element, Factor, Scale
 from hw.softmax.steps import distance_in_steps
 from spec.softmax import RexpNumerics
 
 __all__ = ["RexpElement", "RexpFactor", "RexpScale"]
 
 
-class RexpElement(wiring.Component):
+class RexpElement(Element):
     """Exponential of one element from the table.
 
     *Timing*: latency `latency_of(numerics)`.
-
-    *Members*
-    distance, visible
-        max - score in score steps; whether the element takes part.
-    weight, addend
-        Both the exponential; 0 where invisible.
     """
 
-    distance: Signal
-    visible: Signal
-    weight: Signal
-    addend: Signal
-
-    def __init__(self, numerics: RexpNumerics):
-        self.numerics = numerics
-        super().__init__(
-            {
-                "distance": In(unsigned(numerics.score_bits)),
-                "visible": In(1),
-                "weight": Out(unsigned(numerics.weight_bits)),
-                "addend": Out(unsigned(numerics.weight_bits)),
-            }
-        )
+    numerics: RexpNumerics
 
     @staticmethod
     def _rom_config(n: RexpNumerics) -> RomConfig:
@@ -76,31 +55,13 @@ class RexpElement(wiring.Component):
         return m
 
 
-class RexpFactor(wiring.Component):
+class RexpFactor(Factor):
     """Row factor of a sum: alpha[min(round(sum / one), entries - 1)].
 
     *Timing*: latency `latency_of(numerics)`.
-
-    *Members*: ``total`` the sum; ``factor``.
     """
 
-    total: Signal
-    factor: Signal
-
-    def __init__(self, numerics: RexpNumerics):
-        self.numerics = numerics
-        super().__init__(
-            {
-                "total": In(unsigned(numerics.sum_bits)),
-                "factor": Out(unsigned(numerics.factor_bits)),
-            }
-        )
-
-    @staticmethod
-    def _divider_config(n: RexpNumerics) -> OnesDividerConfig:
-        return OnesDividerConfig(
-            max_value=n.full_scale * n.max_length, ones=n.full_scale.bit_length()
-        )
+    numerics: RexpNumerics
 
     @staticmethod
     def _rom_config(n: RexpNumerics) -> RomConfig:
@@ -109,13 +70,13 @@ class RexpFactor(wiring.Component):
     @classmethod
     def latency_of(cls, n: RexpNumerics) -> int:
         """Cycles: divide, clip, look up."""
-        return cls._divider_config(n).latency + 1 + cls._rom_config(n).latency
+        return sum_divider(n).latency + 1 + cls._rom_config(n).latency
 
     def elaborate(self, platform: object) -> Module:
         """Divide, clip, look up."""
         m = Module()
         n = self.numerics
-        m.submodules.units = units = OnesDivider(self._divider_config(n))
+        m.submodules.units = units = OnesDivider(sum_divider(n))
         m.submodules.alpha = alpha = Rom(self._rom_config(n))
         m.d.comb += units.i.eq(self.total)
         with Pipe(m, "factor", latency=self.latency_of(n), valid=1) as p:
@@ -129,27 +90,13 @@ class RexpFactor(wiring.Component):
         return m
 
 
-class RexpScale(wiring.Component):
+class RexpScale(Scale):
     """Probability of one element: p = round(weight aligned / one).
 
     *Timing*: latency `latency_of(numerics)`.
-
-    *Members*: ``weight``, ``aligned`` factor; ``p``.
     """
 
-    weight: Signal
-    aligned: Signal
-    p: Signal
-
-    def __init__(self, numerics: RexpNumerics):
-        self.numerics = numerics
-        super().__init__(
-            {
-                "weight": In(unsigned(numerics.weight_bits)),
-                "aligned": In(unsigned(numerics.aligned_bits)),
-                "p": Out(unsigned(numerics.output_bits)),
-            }
-        )
+    numerics: RexpNumerics
 
     @staticmethod
     def _product_config(n: RexpNumerics) -> MultiplierConfig:
@@ -157,7 +104,7 @@ class RexpScale(wiring.Component):
 
     @staticmethod
     def _divider_config(n: RexpNumerics) -> OnesDividerConfig:
-        return OnesDividerConfig(max_value=n.full_scale**2, ones=n.full_scale.bit_length())
+        return OnesDividerConfig(max_value=n.full_scale**2, ones=n.addend_bits)
 
     @classmethod
     def latency_of(cls, n: RexpNumerics) -> int:

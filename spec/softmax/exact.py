@@ -94,6 +94,11 @@ class ExactNumerics:
         return self.sum_weight_bits - self.fraction_bits
 
     @property
+    def addend_bits(self) -> int:
+        """Width of a weight on its way into the sum."""
+        return self.sum_weight_bits
+
+    @property
     def sum_bits(self) -> int:
         """Width of the row sum, which never overflows."""
         return (((1 << self.sum_weight_bits) - 1) * self.max_length).bit_length()

@@ -19,6 +19,7 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 
+from spec.softmax.paper import PaperNumerics
 from spec.softmax.tables import Table
 
 __all__ = ["QUOTIENT_ROWS", "STEPS_PER_UNIT", "Lut2dNumerics"]
@@ -32,33 +33,8 @@ _SIZES = {2: (12, 8), 4: (48, 29), 8: (101, 60), 16: (101, 60)}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Lut2dNumerics:
-    """Formats and tables of the two-dimensional-table method.
-
-    Parameters
-    ----------
-    score_bits, score_frac
-        Width and binary point of a signed score.
-    output_bits
-        2, 4, 8 or 16: selects the table sizes of the source.
-    max_length
-        Longest row, in elements; sizes the sum.
-    """
-
-    score_bits: int
-    score_frac: int
-    output_bits: int
-    max_length: int
-
-    @property
-    def full_scale(self) -> int:
-        """The integer that stands for a probability of one: 2^w - 1, and 32767 for int16."""
-        return (1 << min(self.output_bits, 15)) - 1
-
-    @property
-    def entry_bits(self) -> int:
-        """Width of a table entry as the source stores it."""
-        return self.output_bits
+class Lut2dNumerics(PaperNumerics):
+    """Formats and tables of the two-dimensional-table method; `output_bits` selects their sizes."""
 
     @property
     def exp_entries(self) -> int:
@@ -76,11 +52,6 @@ class Lut2dNumerics:
         return 4
 
     @property
-    def sum_bits(self) -> int:
-        """Width of the row sum of table exponentials, which never overflows."""
-        return (self.full_scale * self.max_length).bit_length()
-
-    @property
     def factor_bits(self) -> int:
         """Width of the row factor: the quotient's column number, from 0."""
         return (self.sums - 1).bit_length()
@@ -95,7 +66,7 @@ class Lut2dNumerics:
         """``exp[i] = (2^w - 1) e^(-i/10)``, rounded; the last entry is 0."""
         one = self.full_scale
         entries = [round(one * math.exp(-i / STEPS_PER_UNIT)) for i in range(self.exp_entries - 1)]
-        return Table(name="exp", width=self.entry_bits, entries=(*entries, 0))
+        return Table(name="exp", width=self.output_bits, entries=(*entries, 0))
 
     @cached_property
     def quotient(self) -> Table:
@@ -106,7 +77,7 @@ class Lut2dNumerics:
             for i in range(QUOTIENT_ROWS)
             for j in columns
         ]
-        return Table(name="quotient", width=self.entry_bits, entries=tuple(entries))
+        return Table(name="quotient", width=self.output_bits, entries=tuple(entries))
 
     @property
     def tables(self) -> tuple[Table, ...]:

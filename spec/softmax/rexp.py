@@ -16,6 +16,7 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 
+from spec.softmax.paper import PaperNumerics
 from spec.softmax.tables import Table
 
 __all__ = ["ALPHA_ENTRIES", "RexpNumerics"]
@@ -25,51 +26,26 @@ ALPHA_ENTRIES = (16, 256, 320, 512)
 
 
 @dataclass(frozen=True, kw_only=True)
-class RexpNumerics:
+class RexpNumerics(PaperNumerics):
     """Formats and tables of the reciprocal-exponential method.
 
     Parameters
     ----------
-    score_bits, score_frac
-        Width and binary point of a signed score.
-    output_bits
-        2, 4, 8 or 16.
     alpha_entries
         Entries of the alpha table: 16, 256, 320 or 512. Larger sums are clipped.
-    max_length
-        Longest row, in elements; sizes the sum.
     """
 
-    score_bits: int
-    score_frac: int
-    output_bits: int
     alpha_entries: int
-    max_length: int
-
-    @property
-    def full_scale(self) -> int:
-        """The integer that stands for a probability of one: 2^w - 1, and 32767 for int16."""
-        return (1 << min(self.output_bits, 15)) - 1
-
-    @property
-    def entry_bits(self) -> int:
-        """Width of a table entry as the source stores it."""
-        return self.output_bits
 
     @property
     def weight_bits(self) -> int:
         """Width of what waits for the row sum: the table's exponential."""
-        return self.full_scale.bit_length()
-
-    @property
-    def sum_bits(self) -> int:
-        """Width of the row sum of table exponentials, which never overflows."""
-        return (self.full_scale * self.max_length).bit_length()
+        return self.addend_bits
 
     @property
     def factor_bits(self) -> int:
         """Width of the row factor: an alpha entry."""
-        return self.full_scale.bit_length()
+        return self.addend_bits
 
     @property
     def aligned_bits(self) -> int:
@@ -82,14 +58,14 @@ class RexpNumerics:
         one = self.full_scale
         last = math.ceil(math.log(one)) + 1
         entries = tuple(round(one * math.exp(-i)) for i in range(last + 1))
-        return Table(name="exp", width=self.entry_bits, entries=entries)
+        return Table(name="exp", width=self.output_bits, entries=entries)
 
     @cached_property
     def alpha(self) -> Table:
         """``alpha[j] = (2^w - 1) / j``, rounded half up; ``alpha[0] = alpha[1]``."""
         one = self.full_scale
         entries = tuple((2 * one + j) // (2 * j) for j in (1, *range(1, self.alpha_entries)))
-        return Table(name="alpha", width=self.entry_bits, entries=entries)
+        return Table(name="alpha", width=self.output_bits, entries=entries)
 
     @property
     def tables(self) -> tuple[Table, ...]:
