@@ -116,9 +116,7 @@ def test_results_cannot_be_changed():
 def test_a_missing_tool_is_named():
     with pytest.raises(FlowError) as caught:
         flow.tool("no-such-tool")
-    assert str(caught.value) == (
-        "no-such-tool is not installed; install the extra: pip install '.[build]'"
-    )
+    assert str(caught.value) == ("no-such-tool is not installed; run scripts/setup build")
 
 
 def test_a_tool_is_found_beside_python_without_a_path(monkeypatch: pytest.MonkeyPatch):
