@@ -1,6 +1,7 @@
 """Emitted Verilog in Icarus, driven by a cocotb module of ours, within a bound of time."""
 
 import contextlib
+import importlib.util
 import json
 import os
 import shutil
@@ -57,6 +58,8 @@ def run_bench(
             raise SpecError(
                 "Icarus Verilog is not installed (no iverilog on PATH): apt-get install iverilog"
             )
+    if importlib.util.find_spec("cocotb_tools") is None:
+        raise SpecError("cocotb is not installed beside this Python: run scripts/setup sim")
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / "log.txt"
     job = {

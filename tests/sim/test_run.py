@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from gen.presets import PRESETS
+from sim.bench.runner import run_bench
 from sim.golden.softmax import softmax
+from spec import SpecError
 from tests.support.command import command
 
 
@@ -114,3 +116,10 @@ def test_a_missing_simulator_is_named(tmp_path, monkeypatch):
     outcome = command("sim.run", "softmax_ice40", "--in", data, "--engine", "rtl")
     assert "apt-get install iverilog" in outcome.complaint
     assert os.listdir(tmp_path) == ["in.npz"]
+
+
+def test_a_missing_cocotb_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(SpecError, match="cocotb is not installed .* scripts/setup sim"):
+        run_bench([], top="t", module="m", folder=tmp_path / "w", seconds=1, variables={})
+    assert os.listdir(tmp_path) == []
