@@ -120,6 +120,6 @@ def test_a_missing_simulator_is_named(tmp_path, monkeypatch):
 
 def test_a_missing_cocotb_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(SpecError, match="cocotb is not installed .* scripts/setup sim"):
+    with pytest.raises(SpecError, match="cocotb is not installed"):
         run_bench([], top="t", module="m", folder=tmp_path / "w", seconds=1, variables={})
     assert os.listdir(tmp_path) == []
