@@ -4,38 +4,25 @@ The equations, formats and tables are those of ``spec.softmax.exact``. All units
 latency, an interval of one cycle, and never stall.
 """
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Const, Module
 
 from hw.lib.pipe import Pipe
 from hw.prim.multiply import Multiplier, MultiplierConfig
-from hw.prim.ram import Rom, RomConfig
+from hw.prim.ram import Rom
+from hw.softmax.exponent import (
+    SHIFT_STAGES,
+    distance_config,
+    fraction_config,
+    normalise,
+    normalise_stages,
+    reciprocal_config,
+    shift_down,
+    shift_of,
+)
 from hw.softmax.roles import Align, Element, Factor, Scale
 from spec.softmax import ExactNumerics
 
-__all__ = [
-    "SHIFT_STAGES",
-    "ExactAlign",
-    "ExactElement",
-    "ExactFactor",
-    "ExactScale",
-    "distance_config",
-    "fraction_config",
-    "normalise",
-    "normalise_stages",
-    "reciprocal_config",
-    "shift_down",
-    "shift_of",
-]
-
-
-def distance_config(n: ExactNumerics) -> MultiplierConfig:
-    """The product of a distance and log2(e)."""
-    return MultiplierConfig(a_width=n.score_bits, b_width=n.log2e.bit_length())
-
-
-def fraction_config(n: ExactNumerics) -> RomConfig:
-    """The table of 2^-f."""
-    return RomConfig(width=n.fraction.width, entries=n.fraction.entries)
+__all__ = ["ExactAlign", "ExactElement", "ExactFactor", "ExactScale"]
 
 
 class ExactElement(Element):
@@ -72,26 +59,6 @@ class ExactElement(Element):
         return m
 
 
-def shift_of(m: Module, n: ExactNumerics, t: Value, visible: Value) -> dict[str, Value]:
-    """Cut what a mantissa is shifted by out of `t`, and whether nothing of it is left."""
-    whole = t[n.exponent_frac :]
-    shift_bits = n.sum_weight_bits.bit_length()
-    shift = Signal(shift_bits)
-    m.d.comb += shift.eq(whole)
-    return {"shift": shift, "gone": ~visible | whole[shift_bits:].any()}
-
-
-SHIFT_STAGES = 2
-
-
-def shift_down(p: Pipe, n: ExactNumerics, entry: Value) -> None:
-    """Add `SHIFT_STAGES` stages: ``addend``, the mantissa `entry` as a weight, or 0 if gone."""
-    fine = Cat(Const(0, 3), entry) >> p.shift[:2]
-    p.stage("shift_fine", fine=fine, coarse=p.shift[2:], keep=("gone",))
-    shifted = Cat(Const(0, n.guard_bits - 3), p.fine) >> Cat(Const(0, 2), p.coarse)
-    p.stage("shift_coarse", addend=Mux(p.gone, 0, shifted)[: n.sum_weight_bits])
-
-
 class ExactFactor(Factor):
     """Row factor of a sum S = 2^(k + bits - 1) m: the reciprocal of m from the table, and k.
 
@@ -116,35 +83,6 @@ class ExactFactor(Factor):
             p.through(reciprocal.config.latency, entry=reciprocal.data, keep=("k",))
             m.d.comb += self.factor.eq(Cat(p.entry, p.k))
         return m
-
-
-def reciprocal_config(n: ExactNumerics) -> RomConfig:
-    """The table of reciprocals."""
-    return RomConfig(width=n.reciprocal.width, entries=n.reciprocal.entries)
-
-
-def _normalise_steps(n: ExactNumerics) -> list[int]:
-    return [1 << bit for bit in reversed(range(n.max_exponent.bit_length()))]
-
-
-def normalise_stages(n: ExactNumerics) -> int:
-    """Stages that `normalise` adds: two a step."""
-    return 2 * len(_normalise_steps(n))
-
-
-def normalise(p: Pipe, n: ExactNumerics) -> None:
-    """Turn ``total`` into ``k`` and ``mantissa``, the `mantissa_bits` below its leading one."""
-    kept = n.max_exponent + 1 + n.mantissa_bits
-    p.through(0, wide=p.total[n.sum_bits - kept :], left=Const(0, n.exponent_bits))
-    for step in _normalise_steps(n):
-        p.stage("detect", clear=~p.wide[-step:].any(), keep=("wide", "left"))
-        p.stage(
-            "normalise",
-            wide=Mux(p.clear, p.wide << step, p.wide)[:kept],
-            left=(p.left | Mux(p.clear, step, 0))[: n.exponent_bits],
-        )
-    k = (n.max_exponent - p.left)[: n.exponent_bits]
-    p.through(0, mantissa=p.wide[-1 - n.mantissa_bits : -1], k=k)
 
 
 class ExactAlign(Align):

@@ -10,7 +10,7 @@ from amaranth.hdl import Cat, Const, Module, Signal
 from hw.lib.pipe import Pipe
 from hw.prim.multiply import Multiplier, MultiplierConfig
 from hw.prim.ram import Rom
-from hw.softmax.exact import (
+from hw.softmax.exponent import (
     SHIFT_STAGES,
     distance_config,
     fraction_config,
