@@ -161,12 +161,13 @@ def aims(work: Path) -> list[str]:
         f" {'met' if slowest >= AIM_MHZ else 'missed'};",
         f"- at most {AIM_LUT4} LUT4: {lut4}, {'met' if lut4 <= AIM_LUT4 else 'missed'}.",
         "",
-        "Open softmax units in Verilog reach 53 to 61 MHz with 340 to 3047 LUT4 in the same flow; the",
-        "smallest takes 3.1 cycles an element.",
+        "Open softmax units in Verilog reach 53 to 61 MHz with 340 to 3047 LUT4 in the same flow;",
+        "the smallest takes 3.1 cycles an element.",
         "",
-        "What limits: `lut2d` the sum of table address parts behind a block memory's output, and its",
-        "11 × 60 table once a lane; 16 bits the products' wider sums; iCE40 the carry chain of the sum",
-        "(34 bits) and the row FIFOs, for which it has no distributed memory.",
+        "What limits the others, as nextpnr names it: `lut2d` on ECP5 the address of its second",
+        "table, a sum of four shifts behind a block memory; 16 bits the two sums after Newton's last",
+        "product; UP5K the reading of a row FIFO, for which iCE40 has no distributed memory; HX8K",
+        "the products, for which it has no multipliers.",
     ]
 
 
