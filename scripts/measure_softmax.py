@@ -165,9 +165,9 @@ def aims(work: Path) -> list[str]:
         "the smallest takes 3.1 cycles an element.",
         "",
         "What limits the others, as nextpnr names it: `lut2d` on ECP5 the address of its second",
-        "table, a sum of four shifts behind a block memory; 16 bits the two sums after Newton's last",
-        "product; UP5K the reading of a row FIFO, for which iCE40 has no distributed memory; HX8K",
-        "the products, for which it has no multipliers.",
+        "table, a sum of four shifts behind a block memory; 16 bits the two sums after Newton's",
+        "last product; UP5K the reading of a row FIFO, for which iCE40 has no distributed memory;",
+        "HX8K the products, for which it has no multipliers.",
     ]
 
 
