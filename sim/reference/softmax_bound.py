@@ -39,8 +39,8 @@ class ErrorBound(NamedTuple):
 def exact_error_bound(n: ExactNumerics) -> ErrorBound:
     """Bound the error of the exact method for these formats and tables."""
     # Past this distance a probability is below a quarter of an LSB for every row.
-    far = min((1 << n.score_bits) - 1, math.ceil(math.log(4 * n.full_scale) * 2**n.score_frac))
-    gone = min((1 << n.score_bits) - 1, math.ceil((n.sum_weight_bits + 1) * 2**n.score_frac))
+    far = _reach(n, math.log(4 * n.full_scale))
+    gone = _reach(n, n.sum_weight_bits + 1)
     distance = np.arange(gone + 1)
     weight, addend = _elements(n, distance)
     true = np.exp(-distance / 2.0**n.score_frac)
@@ -91,8 +91,8 @@ def exact_wide_error_bound(n: ExactWideNumerics) -> RealBound:
     largest relative errors over all mantissas, and the quotient by intervals of sums that are wide
     next to a unit and narrow next to the sum.
     """
-    far = min((1 << n.score_bits) - 1, math.ceil(math.log(8 * n.full_scale) * 2**n.score_frac))
-    gone = min((1 << n.score_bits) - 1, math.ceil((n.sum_weight_bits + 1) * 2**n.score_frac))
+    far = _reach(n, math.log(8 * n.full_scale))
+    gone = _reach(n, n.sum_weight_bits + 1)
     distance = np.arange(gone + 1)
     _, addend = _elements(n, distance)
     true = np.exp(-distance / 2.0**n.score_frac)
@@ -140,6 +140,13 @@ def _factor_range(n: ExactWideNumerics) -> tuple[float, float]:
     return float((refined * mantissa / scale).min()), float(
         (refined * (mantissa + 1) / scale).max()
     )
+
+
+def _reach(n: ExactNumerics, nats: float) -> int:
+    """Largest distance up to `nats` that a row can hold; a row of one element holds only 0."""
+    if n.max_length == 1:
+        return 0
+    return min((1 << n.score_bits) - 1, math.ceil(nats * 2**n.score_frac))
 
 
 def _elements(n: ExactNumerics, distance):

@@ -96,7 +96,9 @@ def test_no_row_there_is_errs_by_more_than_one_lsb(score_bits, score_frac, max_l
     bound = exact_error_bound(n)
     assert bound.error_lsb <= 1
     assert bound.largest == n.full_scale
-    assert -0.004 < bound.relative_low < bound.relative_high < 0.01
+    assert -0.004 < bound.relative_low <= bound.relative_high < 0.01
+    # A row of one element has one distance, and its error no range.
+    assert (bound.relative_low < bound.relative_high) == (max_length > 1)
 
 
 @pytest.mark.slow
@@ -301,9 +303,22 @@ def wide(**fields: int) -> ExactWideNumerics:
     return n
 
 
-@pytest.mark.parametrize("score_frac", [4, 8, pytest.param(11, marks=pytest.mark.slow)])
-def test_16_bit_outputs_are_within_one_lsb_for_every_row(score_frac):
-    n = wide(score_frac=score_frac, max_length=4096)
+@pytest.mark.parametrize(
+    ("score_bits", "score_frac", "max_length"),
+    [
+        (8, 0, 4096),
+        (8, 7, 1),
+        (12, 6, 64),
+        (16, 4, 4096),
+        (16, 8, 4096),
+        pytest.param(12, 11, 4096, marks=pytest.mark.slow),
+        pytest.param(16, 11, 1024, marks=pytest.mark.slow),
+        pytest.param(16, 13, 4096, marks=pytest.mark.slow),
+        pytest.param(16, 15, 4096, marks=pytest.mark.slow),
+    ],
+)
+def test_16_bit_outputs_are_within_one_lsb_for_every_row(score_bits, score_frac, max_length):
+    n = wide(score_bits=score_bits, score_frac=score_frac, max_length=max_length)
     bound = exact_wide_error_bound(n)
     assert bound.holds, bound
     assert table_bytes(n.tables) <= 700
