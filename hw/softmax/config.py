@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from amaranth.hdl import Shape, signed, unsigned
 from amaranth.lib.data import ArrayLayout, StructLayout
 
+from hw.softmax.row_buffer import count_shape_of
 from spec.errors import SpecError, check_range
 from spec.softmax import Numerics
 
@@ -58,7 +59,7 @@ class SoftmaxConfig:
     @property
     def count_shape(self) -> Shape:
         """Shape of a row's count: its transfers less two, so that the sign says "one"."""
-        return signed(max(2, self.max_words.bit_length() + 1))
+        return count_shape_of(self.max_words)
 
     @property
     def score_shape(self) -> Shape:

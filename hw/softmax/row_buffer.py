@@ -10,11 +10,16 @@ from amaranth.lib.wiring import In, Out
 from hw.lib.credit import CreditFifo, CreditFifoConfig, Push, PushSignature
 from hw.prim.ram import Ram, RamConfig
 
-__all__ = ["GRANT_DELAY", "RowBuffer", "RowBufferConfig"]
+__all__ = ["GRANT_DELAY", "RowBuffer", "RowBufferConfig", "count_shape_of"]
 
 GRANT_DELAY = 1
 """Cycles by which a head sees a grant late. A register between the two shortens the longest path,
 from the room in one buffer to the next row of the one before."""
+
+
+def count_shape_of(max_words: int) -> Shape:
+    """Shape of a row's count: its words less two, so that the sign says "one"."""
+    return signed(max_words.bit_length() + 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,8 +74,8 @@ class RowBufferConfig:
 
     @property
     def count_shape(self) -> Shape:
-        """Shape of a row's count: its words less two, so that the sign says "one"."""
-        return signed(self.max_words.bit_length() + 1)
+        """Shape of a row's count in the descriptor."""
+        return count_shape_of(self.max_words)
 
 
 class RowBuffer(wiring.Component):
