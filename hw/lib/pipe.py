@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from amaranth.hdl import Module, Signal, Value, ValueCastable, ValueLike
 
-__all__ = ["LatencyError", "Pipe"]
+__all__ = ["LatencyError", "Pipe", "delay"]
 
 
 class LatencyError(ValueError):
@@ -131,3 +131,15 @@ class Pipe:
         if error is None and self._stages != self._latency:
             built = f"{self._stages} stage{'' if self._stages == 1 else 's'} built"
             raise LatencyError(f"{self._name}: {built}, {self._latency} stated")
+
+
+def delay(m: Module, name: str, value: ValueLike, cycles: int) -> Any:
+    """`value` as it was `cycles` cycles ago, in registers without a reset called after `name`."""
+    if cycles < 0:
+        raise LatencyError(f"{name}: nothing can be delayed by {cycles} cycles")
+    shape = value.shape() if isinstance(value, ValueCastable) else Value.cast(value).shape()
+    for cycle in range(1, cycles + 1):
+        register: Any = Signal(shape, name=f"{name}_late_{cycle}", reset_less=True)
+        m.d.sync += register.eq(value)
+        value = register
+    return value

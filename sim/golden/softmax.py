@@ -17,7 +17,7 @@ from spec.softmax import (
 )
 from spec.softmax.exact_wide import SLOPE_FRAC
 
-__all__ = ["Probabilities", "Weights", "factors", "normalise", "softmax", "weights"]
+__all__ = ["Probabilities", "Weights", "element", "factors", "normalise", "softmax", "weights"]
 
 Integers = NDArray[np.int64]
 
@@ -75,9 +75,14 @@ def weights(numerics: Numerics, scores: NDArray[np.integer], visible: NDArray[np
         raise ValueError(f"a score lies outside {numerics.score_bits} signed bits")
     row_max = np.where(visible, s, -half).max(axis=1, keepdims=True)
     distance = np.where(visible, row_max - s, 0)
-    weight, addend = _ELEMENT[type(numerics)](numerics, distance)
+    weight, addend = element(numerics, distance)
     weight, addend = np.where(visible, weight, 0), np.where(visible, addend, 0)
     return Weights(weight, addend.sum(axis=1))
+
+
+def element(numerics: Numerics, distance: Integers) -> tuple[Integers, Integers]:
+    """Weights, and what they add to the sum, of distances to the row maximum; of any shape."""
+    return _ELEMENT[type(numerics)](numerics, distance)
 
 
 def factors(numerics: Numerics, total: Integers) -> Integers:

@@ -1,0 +1,150 @@
+"""A memory of operands that is filled word after word and read at random: one set or two."""
+
+from dataclasses import dataclass
+
+from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.lib import stream, wiring
+from amaranth.lib.data import StructLayout
+from amaranth.lib.wiring import In, Out
+
+from hw.prim.ram import Ram, RamConfig
+
+__all__ = ["Operand", "OperandConfig"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OperandConfig:
+    """Size of an operand memory.
+
+    Parameters
+    ----------
+    width
+        Bits of a word.
+    depth
+        Words of a set, at most.
+    sets
+        1, or 2 to fill one while the other is read.
+    """
+
+    width: int
+    depth: int
+    sets: int
+
+    def __post_init__(self) -> None:
+        for field in ("width", "depth"):
+            if getattr(self, field) < 1:
+                raise ValueError(
+                    f"OperandConfig.{field} must be at least 1, got {getattr(self, field)}"
+                )
+        if self.sets not in (1, 2):
+            raise ValueError(f"OperandConfig.sets must be 1 or 2, got {self.sets}")
+
+    @property
+    def ram(self) -> RamConfig:
+        """The memory of all sets, one after the other."""
+        return RamConfig(width=self.width, depth=self.depth * self.sets)
+
+    @property
+    def latency(self) -> int:
+        """Cycles from an address to its word: a register, and the memory."""
+        return 1 + self.ram.latency
+
+
+class Operand(wiring.Component):
+    """data = what was the word of index `address` in the oldest set.
+
+    Contract: `i` fills a set word after word up to and with a `last`; it is accepted while a set
+    is free. Words past `depth` are dropped, and make `overrun` high until the first word of the
+    next set is accepted. `full` says that a whole set may be read; every address presented up to
+    and in the cycle of `release` reads the oldest set, and later ones the next. `release` is
+    legal only with `full`. A word that was not filled is not defined.
+
+    *Timing*: `config.latency` cycles from an address to its word; `full` follows the last word by
+    one cycle, and `i.ready` the release. `i.ready` comes from a register.
+
+    *Members*
+    i
+        Stream of {data, last}.
+    full, release
+        A whole set may be read; the reader is done with it.
+    address, data
+        Index within the set, and its word.
+    overrun
+        The set being filled, or filled last, had too many words.
+
+    `stored`, `filling` and `reading` are its state, for proofs to refer to: sets filled, and the
+    first addresses of the sets being filled and read.
+    """
+
+    i: stream.Interface
+    full: Signal
+    release: Signal
+    address: Signal
+    data: Signal
+    overrun: Signal
+
+    def __init__(self, config: OperandConfig):
+        self.config = config
+        super().__init__(
+            {
+                "i": In(stream.Signature(StructLayout({"data": config.width, "last": 1}))),
+                "full": Out(1),
+                "release": In(1),
+                "address": In(range(config.depth)),
+                "data": Out(config.width),
+                "overrun": Out(1),
+            }
+        )
+        self.stored = Signal(range(config.sets + 1))
+        self.filling = Signal(config.ram.address_width)
+        self.reading = Signal(config.ram.address_width)
+
+    def elaborate(self, platform: object) -> Module:
+        """Build the memory, a register before each of its ports, and the count of sets."""
+        m = Module()
+        config = self.config
+        m.submodules.ram = ram = Ram(config.ram)
+        free = Signal(init=1)
+        accept = self.i.valid & self.i.ready
+        complete = accept & self.i.payload.last
+        stored = self.stored + complete - self.release
+        m.d.sync += [self.stored.eq(stored), free.eq(stored != config.sets)]
+        m.d.comb += [self.i.ready.eq(free), self.full.eq(self.stored != 0)]
+
+        # The other set's first address: with one set, the same.
+        second = (config.sets - 1) * config.depth
+        next_filling = Mux(self.filling == 0, second, 0)
+        with m.If(self.release):
+            m.d.sync += self.reading.eq(Mux(self.reading == 0, second, 0))
+
+        # Fill: the sign of `left` says that there is no place for one more.
+        left = Signal(signed((config.depth - 1).bit_length() + 1), init=config.depth - 1)
+        at = Signal(config.ram.address_width)
+        first = Signal(init=1)
+        with m.If(accept):
+            m.d.sync += [first.eq(0), at.eq(at + 1), left.eq(Mux(left[-1], left, left - 1))]
+            m.d.sync += self.overrun.eq(left[-1] | self.overrun & ~first)
+        with m.If(complete):
+            m.d.sync += [first.eq(1), left.eq(config.depth - 1)]
+            m.d.sync += [self.filling.eq(next_filling), at.eq(next_filling)]
+
+        # A register before each port: a write is as late as a read, so that a set released in one
+        # cycle may be filled from the next one on.
+        write = ram.write
+        enable, write_at = Signal(), Signal.like(at, reset_less=True)
+        write_data = Signal(config.width, reset_less=True)
+        m.d.sync += [
+            enable.eq(accept & ~left[-1]),
+            write_at.eq(at),
+            write_data.eq(self.i.payload.data),
+        ]
+        read_at = Signal(config.ram.address_width, reset_less=True)
+        m.d.sync += read_at.eq(self.address + self.reading)
+        m.d.comb += [
+            write.enable.eq(enable),
+            write.address.eq(write_at),
+            write.data.eq(write_data),
+            ram.read.address.eq(read_at),
+            self.data.eq(ram.read.data),
+        ]
+        return m

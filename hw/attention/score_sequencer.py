@@ -1,0 +1,294 @@
+"""Leads tiles through the score array: when one starts, what is read, and what is noted of it."""
+
+from amaranth.hdl import Module, Mux, Shape, Signal, unsigned
+from amaranth.lib import stream, wiring
+from amaranth.lib.data import StructLayout
+from amaranth.lib.wiring import In, Out
+
+from hw.attention.config import AttentionConfig
+from hw.lib.arith import times
+from hw.lib.credit import Push, PushSignature
+
+__all__ = ["SETTLE", "ScoreSequencer", "ScoreSequencerConfig", "head_shape", "record_shape"]
+
+SETTLE = 3
+"""Cycles from the release of a head's operands to the next start, at least."""
+
+
+def head_shape(config: AttentionConfig) -> StructLayout:
+    """What is known of a head while its tiles pass.
+
+    `source` is the mask's, `causal` belongs to column intervals, `keep` says that the next head
+    uses the same keys and values.
+    """
+    layer = config.layer
+    return StructLayout(
+        {
+            "batch": range(layer.batches),
+            "head": range(layer.heads),
+            "queries": range(layer.queries + 1),
+            "keys": range(layer.keys + 1),
+            "source": range(len(layer.masks)),
+            "causal": int("columns" in layer.masks),
+            "keep": 1,
+        }
+    )
+
+
+def record_shape(config: AttentionConfig) -> StructLayout:
+    """What the value array must know of a tile, or of empty row blocks at the end of a head.
+
+    `skips` row blocks without a visible tile come before it; `data` says that there is a tile;
+    `rows` are the queries of the last row block spoken of, less one.
+    """
+    return StructLayout(
+        {
+            "skips": range(config.row_blocks + 1),
+            "data": 1,
+            "key_tile": range(config.key_tiles),
+            "first": 1,
+            "last": 1,
+            "end": 1,
+            "refused": 1,
+            "rows": range(config.rows),
+            "keep": 1,
+        }
+    )
+
+
+class ScoreSequencerConfig:
+    """Sizes of a `ScoreSequencer`."""
+
+    def __init__(self, attention: AttentionConfig, interval: int):
+        self.attention = attention
+        self.interval = interval
+        """Cycles from tile to tile, at least head_dim."""
+
+    @property
+    def read_shape(self) -> StructLayout:
+        """Where a dimension of the queries and of the keys is read, in words."""
+        config = self.attention
+        dims = config.layer.head_dim
+        return StructLayout(
+            {
+                "query": range(config.row_blocks * dims),
+                "key": range(config.key_tiles * dims),
+                "last": 1,
+            }
+        )
+
+    @property
+    def tile_shape(self) -> StructLayout:
+        """What the score ALU must know of a tile."""
+        config = self.attention
+        return StructLayout(
+            {
+                "row_block": range(config.row_blocks),
+                "key_tile": range(config.key_tiles),
+                "partial": 1,
+                "token_tile": range(config.partial_tiles if "bitmap" in config.layer.masks else 1),
+                "first": 1,
+                "last": 1,
+                "end": 1,
+                "head": head_shape(config),
+            }
+        )
+
+
+class ScoreSequencer(wiring.Component):
+    """Starts a tile as soon as its operands are there and the score ring has a place for it.
+
+    Contract: commands are taken in order, each once. A command without a tile takes no cycle of the
+    score array; it is counted, and told with the next record. With a head's last command its
+    queries are released, and its keys unless the next head keeps them.
+
+    *Timing*: a command accepted in cycle t can start in t + 1. A tile that starts in t reads its
+    dimensions in t + 1 ... t + head_dim; the next one starts `interval` cycles after it at the
+    earliest, a command without a tile takes one cycle. After a head's operands are released nothing
+    starts for `SETTLE` cycles, in which their state follows.
+
+    *Members*
+    i, i_head
+        Streams of tile commands, and of what is known of each head.
+    query_full, key_full, release_query, release_key
+        State of the operands of the oldest head; they are read no more.
+    room, take
+        The score ring has a place for a tile; a tile takes it.
+    log_room, o_log
+        Room for a record; Push of records, one a tile.
+    o_read
+        Push of operand addresses, one a dimension.
+    o_tile
+        Push of what the score ALU must know, once a tile, when it starts.
+    finish
+        A head ends without a tile.
+    """
+
+    i: stream.Interface
+    i_head: stream.Interface
+    query_full: Signal
+    key_full: Signal
+    release_query: Signal
+    release_key: Signal
+    room: Signal
+    take: Signal
+    log_room: Signal
+    o_log: Push
+    o_read: Push
+    o_tile: Push
+    finish: Signal
+
+    def __init__(self, config: ScoreSequencerConfig, command_shape: StructLayout):
+        self.config = config
+        self.command_shape = command_shape
+        attention = config.attention
+        super().__init__(
+            {
+                "i": In(stream.Signature(command_shape)),
+                "i_head": In(stream.Signature(head_shape(attention))),
+                "query_full": In(1),
+                "key_full": In(1),
+                "release_query": Out(1),
+                "release_key": Out(1),
+                "room": In(1),
+                "take": Out(1),
+                "log_room": In(1),
+                "o_log": Out(PushSignature(record_shape(attention))),
+                "o_read": Out(PushSignature(config.read_shape)),
+                "o_tile": Out(PushSignature(config.tile_shape)),
+                "finish": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        """Hold a command with its addresses, decide, then count dimensions."""
+        m = Module()
+        attention = self.config.attention
+        dims = attention.layer.head_dim
+        read_shape = self.config.read_shape
+
+        # Hold the next command, with its addresses worked out.
+        held, command = Signal(), Signal(self.command_shape, reset_less=True)
+        query_at = Signal(read_shape["query"].shape, reset_less=True)
+        key_at = Signal(read_shape["key"].shape, reset_less=True)
+        done = Signal()
+        m.d.comb += self.i.ready.eq(~held | done)
+        with m.If(self.i.ready):
+            m.d.sync += [
+                held.eq(self.i.valid),
+                command.eq(self.i.payload),
+                query_at.eq(times(self.i.payload.row_block, dims)),
+                key_at.eq(times(self.i.payload.key_tile, dims)),
+            ]
+
+        # Decide: a tile, an empty row block, or the empty row block that ends a head.
+        busy, settling = Signal(range(self.config.interval)), Signal(2)
+        operands = Signal()
+        m.d.sync += operands.eq(self.query_full & self.key_full)
+        free, settled = Signal(init=1), Signal(init=1)
+        ready = Signal()
+        m.d.comb += ready.eq(held & settled & self.i_head.valid & self.log_room)
+        start, count, finish = Signal(), Signal(), self.finish
+        tile = ~command.none
+        m.d.comb += [
+            start.eq(ready & tile & free & operands & self.room),
+            count.eq(ready & command.none & ~command.end),
+            finish.eq(ready & command.none & command.end & free & operands),
+            done.eq(start | count | finish),
+            self.take.eq(start),
+        ]
+        interval = self.config.interval
+        with m.If(start):
+            m.d.sync += [busy.eq(interval - 1), free.eq(interval == 1)]
+        with m.Elif(busy != 0):
+            m.d.sync += [busy.eq(busy - 1), free.eq(busy == 1)]
+        ends = Signal()
+        m.d.comb += [ends.eq((start & command.end) | finish), self.i_head.ready.eq(ends)]
+        with m.If(self.release_query):
+            m.d.sync += [settling.eq(SETTLE - 1), settled.eq(0)]
+        with m.Elif(ends):
+            m.d.sync += settled.eq(0)
+        with m.Elif(settling != 0):
+            m.d.sync += [settling.eq(settling - 1), settled.eq(settling == 1)]
+
+        self._note(m, command, start, count, finish)
+        self._read(m, command, start, finish, query_at, key_at)
+        return m
+
+    def _note(self, m: Module, command, start: Signal, count: Signal, finish: Signal) -> None:
+        """Count empty row blocks, and tell of each tile."""
+        skips = Signal(record_shape(self.config.attention)["skips"].shape)
+        record, tile, head = self.o_log.payload, self.o_tile.payload, self.i_head.payload
+        rows = self.config.attention.rows
+        # Queries of a head's last row block, less one.
+        last_rows = (head.queries - 1)[: len(record.rows)]
+        with m.If(start | finish):
+            m.d.sync += skips.eq(0)
+        with m.Elif(count):
+            m.d.sync += skips.eq(skips + 1)
+        m.d.comb += [
+            self.o_log.valid.eq(start | finish),
+            record.skips.eq(skips + finish),
+            record.data.eq(start),
+            record.key_tile.eq(command.key_tile),
+            record.first.eq(command.first),
+            record.last.eq(command.last),
+            record.end.eq(command.end),
+            record.refused.eq(command.refused),
+            record.rows.eq(Mux(command.end, last_rows, rows - 1)),
+            record.keep.eq(head.keep),
+            self.o_tile.valid.eq(start),
+            tile.row_block.eq(command.row_block),
+            tile.key_tile.eq(command.key_tile),
+            tile.partial.eq(command.partial),
+            tile.token_tile.eq(command.token_tile),
+            tile.first.eq(command.first),
+            tile.last.eq(command.last),
+            tile.end.eq(command.end),
+            tile.head.eq(head),
+        ]
+
+    def _read(
+        self,
+        m: Module,
+        command,
+        start: Signal,
+        finish: Signal,
+        query_at: Signal,
+        key_at: Signal,
+    ) -> None:
+        """Read a dimension a cycle, and release the operands with the last of a head."""
+        dims = self.config.attention.layer.head_dim
+        read = self.o_read.payload
+        left = Signal(unsigned(Shape.cast(range(dims)).width))
+        active, last = Signal(), Signal()
+        ending, keep = Signal(), Signal()
+        m.d.comb += [
+            self.o_read.valid.eq(active),
+            read.last.eq(last),
+            self.release_query.eq(ending & active & last),
+            self.release_key.eq(self.release_query & ~keep),
+        ]
+        with m.If(start):
+            m.d.sync += [
+                active.eq(1),
+                left.eq(dims - 1),
+                last.eq(dims == 1),
+                read.query.eq(query_at),
+                read.key.eq(key_at),
+                ending.eq(command.end),
+                keep.eq(self.i_head.payload.keep),
+            ]
+        with m.Elif(active):
+            m.d.sync += [
+                active.eq(~last),
+                left.eq(left - 1),
+                last.eq(left == 1),
+                read.query.eq(read.query + 1),
+                read.key.eq(read.key + 1),
+            ]
+        with m.If(finish):
+            m.d.comb += [
+                self.release_query.eq(1),
+                self.release_key.eq(~self.i_head.payload.keep),
+            ]

@@ -1,0 +1,229 @@
+"""Leads tiles through the value array: when a tile starts, and in which order it is read."""
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.data import StructLayout
+from amaranth.lib.wiring import In, Out
+
+from hw.attention.config import AttentionConfig
+from hw.attention.score_sequencer import SETTLE, record_shape
+from hw.lib.arith import times
+from hw.lib.credit import Push, PushSignature
+
+__all__ = ["ValueSequencer", "ValueSequencerConfig"]
+
+
+class ValueSequencerConfig:
+    """Sizes of a `ValueSequencer`."""
+
+    def __init__(self, attention: AttentionConfig, interval: int):
+        self.attention = attention
+        self.interval = interval
+        """Cycles from tile to tile, at least those in which it is read."""
+
+    @property
+    def pass_cycles(self) -> int:
+        """Cycles of a column group: a key each, and at least one for each row."""
+        return max(self.attention.rows, self.attention.columns)
+
+    @property
+    def read_cycles(self) -> int:
+        """Cycles in which a tile is read."""
+        return self.attention.groups * self.pass_cycles
+
+    @property
+    def read_shape(self) -> StructLayout:
+        """A key's place in its tile, where its values are read, and what begins and ends there."""
+        config = self.attention
+        return StructLayout(
+            {
+                "key": range(config.columns),
+                "value": range(config.key_tiles * config.columns * config.groups),
+                "last_key": 1,
+                "first_tile": 1,
+                "last_tile": 1,
+            }
+        )
+
+    @property
+    def block_shape(self) -> StructLayout:
+        """A row block for the output: see `hw.attention.output`."""
+        record = record_shape(self.attention).members
+        return StructLayout(
+            {name: record[name] for name in ("skips", "data", "end", "rows", "refused")}
+        )
+
+
+class ValueSequencer(wiring.Component):
+    """Starts a tile as soon as its weights are there, in the order in which they were made.
+
+    Contract: records are taken in order, each once. A row block's last tile starts only if the
+    output has room for the block. With a head's last record its values are released unless the
+    next head keeps them.
+
+    *Timing*: a record accepted in cycle t can start in t + 1. A tile that starts in t is read in
+    t + 1 ... t + read_cycles, column group by column group; the next starts `interval` cycles after
+    it at the earliest. After the release of a head's values nothing starts for `SETTLE` cycles.
+
+    *Members*
+    i
+        Stream of records.
+    ready, take, free
+        A tile of weights waits; its use begins; it was read.
+    value_full, release_value
+        State of the values of the oldest head; they are read no more.
+    room, take_room
+        The output has room for a row block; its last tile takes it.
+    o_block
+        Push of row blocks for the output.
+    o_read
+        Push of what is read.
+    """
+
+    i: stream.Interface
+    ready: Signal
+    take: Signal
+    free: Signal
+    value_full: Signal
+    release_value: Signal
+    room: Signal
+    take_room: Signal
+    o_block: Push
+    o_read: Push
+
+    def __init__(self, config: ValueSequencerConfig):
+        self.config = config
+        super().__init__(
+            {
+                "i": In(stream.Signature(record_shape(config.attention))),
+                "ready": In(1),
+                "take": Out(1),
+                "free": Out(1),
+                "value_full": In(1),
+                "release_value": Out(1),
+                "room": In(1),
+                "take_room": Out(1),
+                "o_block": Out(PushSignature(config.block_shape)),
+                "o_read": Out(PushSignature(config.read_shape)),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        """Hold a record with its address, decide, then walk groups and keys."""
+        m = Module()
+        attention = self.config.attention
+        tile_words = attention.columns * attention.groups
+
+        # Hold the next record, with its address worked out.
+        held = Signal()
+        record = Signal(record_shape(attention), reset_less=True)
+        value_at = Signal(self.config.read_shape["value"].shape, reset_less=True)
+        done = Signal()
+        m.d.comb += self.i.ready.eq(~held | done)
+        with m.If(self.i.ready):
+            m.d.sync += [
+                held.eq(self.i.valid),
+                record.eq(self.i.payload),
+                value_at.eq(times(self.i.payload.key_tile, tile_words)),
+            ]
+
+        # Decide: a tile, or row blocks without one that end a head.
+        busy, settling = Signal(range(self.config.interval)), Signal(2)
+        free, settled = Signal(init=1), Signal(init=1)
+        values = Signal()
+        m.d.sync += values.eq(self.value_full)
+        start, finish = Signal(), Signal()
+        ready = Signal()
+        m.d.comb += [
+            ready.eq(held & settled & free & values),
+            start.eq(ready & record.data & self.ready & (self.room | ~record.last)),
+            finish.eq(ready & ~record.data & self.room),
+            done.eq(start | finish),
+            self.take.eq(start),
+            self.take_room.eq(start & record.last),
+            self.o_block.valid.eq(finish | (start & record.last)),
+        ]
+        interval = self.config.interval
+        with m.If(start):
+            m.d.sync += [busy.eq(interval - 1), free.eq(interval == 1)]
+        with m.Elif(busy != 0):
+            m.d.sync += [busy.eq(busy - 1), free.eq(busy == 1)]
+        ended = Signal()
+        with m.If(ended):
+            m.d.sync += [settling.eq(SETTLE - 1), settled.eq(0)]
+        with m.Elif(start & record.end):
+            m.d.sync += settled.eq(0)
+        with m.Elif(settling != 0):
+            m.d.sync += [settling.eq(settling - 1), settled.eq(settling == 1)]
+
+        self._tell(m, record)
+        self._read(m, record, start, finish, value_at, ended)
+        return m
+
+    def _tell(self, m: Module, record) -> None:
+        """Describe the row block, counting the empty ones before its first tile."""
+        skips = Signal.like(record.skips)
+        block = self.o_block.payload
+        # Only a row block's first record counts skips; the last one tells of the block.
+        with m.If(self.o_block.valid):
+            m.d.sync += skips.eq(0)
+        with m.Elif(self.take & record.first):
+            m.d.sync += skips.eq(record.skips)
+        m.d.comb += [
+            block.skips.eq(skips | record.skips),
+            block.data.eq(record.data),
+            block.end.eq(record.end),
+            block.rows.eq(record.rows),
+            block.refused.eq(record.refused),
+        ]
+
+    def _read(
+        self,
+        m: Module,
+        record,
+        start: Signal,
+        finish: Signal,
+        value_at: Signal,
+        ended: Signal,
+    ) -> None:
+        """Walk a column group's keys, then the next group's; idle where there are fewer keys."""
+        config, attention = self.config, self.config.attention
+        groups, columns, cycles = attention.groups, attention.columns, self.config.pass_cycles
+        read = self.o_read.payload
+        active, ending, keep = Signal(), Signal(), Signal()
+        step, group = Signal(range(cycles)), Signal(range(groups))
+        group_at = Signal(config.read_shape["value"].shape, reset_less=True)
+        last_step, last_group = Signal(), Signal()
+        m.d.comb += [
+            last_step.eq(step == cycles - 1),
+            last_group.eq(group == groups - 1),
+            self.o_read.valid.eq(active & (step < columns)),
+            read.key.eq(step),
+            read.last_key.eq(step == columns - 1),
+            self.free.eq(active & last_step & last_group),
+            ended.eq((self.free & ending) | (finish & record.end)),
+            self.release_value.eq(ended & ~Mux(finish, record.keep, keep)),
+        ]
+        with m.If(start):
+            m.d.sync += [
+                active.eq(1),
+                step.eq(0),
+                group.eq(0),
+                read.value.eq(value_at),
+                group_at.eq(value_at + 1),
+                read.first_tile.eq(record.first),
+                read.last_tile.eq(record.last),
+                ending.eq(record.end),
+                keep.eq(record.keep),
+            ]
+        with m.Elif(active):
+            with m.If(last_step):
+                m.d.sync += [
+                    active.eq(~last_group),
+                    step.eq(0),
+                    group.eq(group + 1),
+                    read.value.eq(group_at),
+                    group_at.eq(group_at + 1),
+                ]
+            with m.Else():
+                m.d.sync += [step.eq(step + 1), read.value.eq(read.value + groups)]

@@ -1,0 +1,77 @@
+"""The mask source of a block bitmap: two bits a tile, loaded at run time."""
+
+from typing import Any
+
+from amaranth.hdl import Cat, Module, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In
+
+from hw.dispatch.config import DispatchConfig
+from hw.dispatch.source import SourceLatency, source_members
+from hw.lib.credit import Push, PushSignature
+from hw.lib.pipe import delay
+from hw.prim.ram import Ram, RamConfig
+from spec.tiles import GROUP
+
+__all__ = ["BitmapSource"]
+
+
+class BitmapSource(wiring.Component):
+    """A tile is what its two bits say: visible or not, and if so, partial or not.
+
+    Contract: words are loaded in the order of row blocks, then of groups, from the first one after
+    each `last`; a job has as many groups as the mask that was loaded. Both answers are exact. The
+    hint of a group is its word, so that the fine level needs no memory.
+
+    *Timing*: latency ``latency_of(config)`` and, at the coarse level, `wait` cycles more; interval
+    1.
+
+    *Members*: those of `source_members`; ``load``, pushes of `DispatchConfig.bitmap_word_shape`.
+    """
+
+    load: Push
+    coarse: Any
+    coarse_answer: Any
+    fine: Any
+    fine_answer: Any
+
+    def __init__(self, config: DispatchConfig, wait: int = 0):
+        self.config = config
+        self.wait = wait
+        self.ram = RamConfig(width=2 * GROUP, depth=config.sizes.row_blocks * config.groups)
+        super().__init__(
+            {"load": In(PushSignature(config.bitmap_word_shape)), **source_members(config)}
+        )
+
+    @staticmethod
+    def latency_of(config: DispatchConfig) -> SourceLatency:
+        """Read and test; pick."""
+        return SourceLatency(coarse=RamConfig(width=1, depth=2).latency + 1, fine=1)
+
+    def elaborate(self, platform: object) -> Module:
+        """Write in order; read by number; test a word, and pick bits from it."""
+        m = Module()
+        m.submodules.ram = ram = Ram(self.ram)
+        word: Any = self.load.payload
+        write_at = Signal(self.ram.address_width)
+        with m.If(self.load.valid):
+            m.d.sync += write_at.eq(write_at + 1)
+            with m.If(word.last):
+                m.d.sync += write_at.eq(0)
+        m.d.comb += [
+            ram.write.enable.eq(self.load.valid),
+            ram.write.address.eq(write_at),
+            ram.write.data.eq(Cat(word.visible, word.partial)),
+            ram.read.address.eq(delay(m, "number", self.coarse.number, self.wait)),
+        ]
+        m.d.sync += [
+            self.coarse_answer.may.eq(ram.read.data[:GROUP].any()),
+            self.coarse_answer.hint.eq(ram.read.data),
+        ]
+        place = self.fine.tile[: GROUP.bit_length() - 1]
+        hint = self.fine.hint
+        m.d.sync += [
+            self.fine_answer.may_be_true.eq(hint[:GROUP].bit_select(place, 1)),
+            self.fine_answer.may_be_false.eq(hint[GROUP:].bit_select(place, 1)),
+        ]
+        return m

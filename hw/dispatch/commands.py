@@ -1,0 +1,102 @@
+"""The third level: a tile is held back until it is known whether its row block has another."""
+
+from typing import Any
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.dispatch.config import DispatchConfig
+from hw.lib.credit import Push, PushSignature
+
+__all__ = ["Commands"]
+
+
+class Commands(wiring.Component):
+    """Tile commands from classified tiles.
+
+    Contract: every visible tile becomes one command, in order, `first` and `last` of its row block
+    marked; a row block without one becomes a command `none`; the last command of the last row block
+    is the `end`. Where the ring holds fewer tiles than a row block has, the last that it holds is
+    `last` and `refused`, and the rest is dropped.
+
+    *Timing*: a step a cycle. A command is pushed one cycle after what showed that it is its row
+    block's last, or in the cycle of the next visible tile.
+
+    *Members*
+    i
+        Steps, which cannot be refused.
+    o
+        Commands, without ready, at most one a cycle.
+    give_back
+        The step in this cycle will not become a command; it came with a place for one.
+    """
+
+    i: Push
+    o: Push
+    give_back: Signal
+
+    def __init__(self, config: DispatchConfig):
+        self.config = config
+        super().__init__(
+            {
+                "i": In(PushSignature(config.step_shape)),
+                "o": Out(PushSignature(config.command_shape)),
+                "give_back": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        """Hold one command, and count the tiles of the row block where that matters."""
+        m = Module()
+        i: Any = self.i.payload
+        holds = Signal()
+        held: Any = Signal(self.config.command_shape, reset_less=True)
+        opened, full = Signal(), Signal()
+        visible, row_end = self.i.valid & i.visible, self.i.valid & i.row_end
+        tile, none = Signal(), Signal()
+        m.d.comb += [
+            tile.eq(visible & ~full),
+            none.eq(row_end & ~i.visible & ~opened),
+            self.give_back.eq(self.i.valid & ~tile & ~none),
+            self.o.valid.eq(holds & (held.last | tile)),
+            self.o.payload.eq(held),
+        ]
+        final = Signal(reset_less=True)
+        token_tile = Signal(range(self.config.partial_tiles))
+        with m.If(tile | none):
+            m.d.sync += [
+                holds.eq(1),
+                held.row_block.eq(i.row_block),
+                held.key_tile.eq(Mux(none, 0, i.key_tile)),
+                held.partial.eq(i.partial & ~none),
+                held.first.eq(~opened),
+                held.last.eq(i.row_end),
+                held.none.eq(none),
+                held.end.eq(i.row_end & i.final),
+                held.refused.eq(0),
+                held.token_tile.eq(token_tile),
+                final.eq(i.final),
+            ]
+        with m.Elif(holds & held.last):
+            m.d.sync += holds.eq(0)
+        with m.Elif(visible | row_end):
+            # Of the row block of the held one, which is full or ends here.
+            m.d.sync += [held.last.eq(1), held.end.eq(final), held.refused.eq(visible)]
+
+        with m.If(row_end):
+            m.d.sync += opened.eq(0)
+        with m.Elif(visible):
+            m.d.sync += opened.eq(1)
+        if (limit := self.config.ring_tiles) is not None:
+            count = Signal(range(limit + 1))
+            with m.If(row_end):
+                m.d.sync += [count.eq(0), full.eq(0)]
+            with m.Elif(tile):
+                m.d.sync += [count.eq(count + 1), full.eq(count == limit - 1)]
+        if "bitmap" in self.config.sources:
+            with m.If(row_end & i.final):
+                m.d.sync += token_tile.eq(0)
+            with m.Elif(visible & i.partial):
+                m.d.sync += token_tile.eq(token_tile + 1)
+        return m
