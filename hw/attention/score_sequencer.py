@@ -102,9 +102,10 @@ class ScoreSequencer(wiring.Component):
     score array; it is counted, and told with the next record. With a head's last command its
     queries are released, and its keys unless the next head keeps them.
 
-    *Timing*: a command accepted in cycle t can start in t + 1. A tile that starts in t reads its
-    dimensions in t + 1 ... t + head_dim; the next one starts `interval` cycles after it at the
-    earliest, a command without a tile takes one cycle. After a head's operands are released nothing
+    *Timing*: a command accepted in cycle t can start in t + 1; what allows it must hold in the cycle
+    before. A tile that starts in t reads its dimensions in t + 1 ... t + head_dim, and is told of
+    in t + 1; the next one starts `interval` cycles after it at the earliest, an empty row block that
+    ends no head takes one cycle. After a head's operands are released nothing
     starts for `SETTLE` cycles, in which their state follows.
 
     *Members*
@@ -182,21 +183,24 @@ class ScoreSequencer(wiring.Component):
             ]
 
         # Decide: a tile, an empty row block, or the empty row block that ends a head.
+        # What allows it is looked at a cycle before. It ends by nothing but a start or a finish, and
+        # the next of these is at least SETTLE cycles away.
         busy, settling = Signal(range(self.config.interval)), Signal(2)
-        operands = Signal()
-        m.d.sync += operands.eq(self.query_full & self.key_full)
         free, settled = Signal(init=1), Signal(init=1)
-        ready = Signal()
-        m.d.comb += ready.eq(held & settled & self.i_head.valid & self.log_room)
-        start, count, finish = Signal(), Signal(), self.finish
-        tile = ~command.none
-        m.d.comb += [
-            start.eq(ready & tile & free & operands & self.room),
-            count.eq(ready & command.none & ~command.end),
-            finish.eq(ready & command.none & command.end & free & operands),
-            done.eq(start | count | finish),
-            self.take.eq(start),
+        able, place = Signal(), Signal()
+        m.d.sync += [
+            able.eq(self.query_full & self.key_full & self.i_head.valid & self.log_room),
+            place.eq(self.room),
         ]
+        start, count, finish = Signal(), Signal(), self.finish
+        ready = held & free & settled & able
+        m.d.comb += [
+            start.eq(ready & ~command.none & place),
+            count.eq(held & command.none & ~command.end),
+            finish.eq(ready & command.none & command.end),
+            done.eq(start | count | finish),
+        ]
+        m.d.sync += self.take.eq(start)
         interval = self.config.interval
         with m.If(start):
             m.d.sync += [busy.eq(interval - 1), free.eq(interval == 1)]
@@ -226,7 +230,8 @@ class ScoreSequencer(wiring.Component):
             m.d.sync += skips.eq(0)
         with m.Elif(count):
             m.d.sync += skips.eq(skips + 1)
-        m.d.comb += [
+        # Told a cycle later, from registers.
+        m.d.sync += [
             self.o_log.valid.eq(start | finish),
             record.skips.eq(skips + finish),
             record.data.eq(start),

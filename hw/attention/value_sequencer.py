@@ -61,7 +61,8 @@ class ValueSequencer(wiring.Component):
     output has room for the block. With a head's last record its values are released unless the
     next head keeps them.
 
-    *Timing*: a record accepted in cycle t can start in t + 1. A tile that starts in t is read in
+    *Timing*: a record accepted in cycle t can start in t + 1; what allows it must hold in the cycle
+    before, and the output is told in the cycle after. A tile that starts in t is read in
     t + 1 ... t + read_cycles, column group by column group; the next starts `interval` cycles after
     it at the earliest. After the release of a head's values nothing starts for `SETTLE` cycles.
 
@@ -130,18 +131,22 @@ class ValueSequencer(wiring.Component):
         # Decide: a tile, or row blocks without one that end a head.
         busy, settling = Signal(range(self.config.interval)), Signal(2)
         free, settled = Signal(init=1), Signal(init=1)
-        values = Signal()
-        m.d.sync += values.eq(self.value_full)
-        start, finish = Signal(), Signal()
-        ready = Signal()
+        # What allows it is looked at a cycle before. It ends by nothing but a start or a finish, and
+        # the next of these is at least SETTLE cycles away.
+        values, weights, room = Signal(), Signal(), Signal()
+        m.d.sync += [values.eq(self.value_full), weights.eq(self.ready), room.eq(self.room)]
+        start, finish, describe = Signal(), Signal(), Signal()
+        ready = held & settled & free & values
         m.d.comb += [
-            ready.eq(held & settled & free & values),
-            start.eq(ready & record.data & self.ready & (self.room | ~record.last)),
-            finish.eq(ready & ~record.data & self.room),
+            start.eq(ready & record.data & weights & (room | ~record.last)),
+            finish.eq(ready & ~record.data & room),
             done.eq(start | finish),
+            describe.eq(finish | (start & record.last)),
+        ]
+        m.d.sync += [
             self.take.eq(start),
             self.take_room.eq(start & record.last),
-            self.o_block.valid.eq(finish | (start & record.last)),
+            self.o_block.valid.eq(describe),
         ]
         interval = self.config.interval
         with m.If(start):
@@ -156,20 +161,20 @@ class ValueSequencer(wiring.Component):
         with m.Elif(settling != 0):
             m.d.sync += [settling.eq(settling - 1), settled.eq(settling == 1)]
 
-        self._tell(m, record)
+        self._tell(m, record, start, describe)
         self._read(m, record, start, finish, value_at, ended)
         return m
 
-    def _tell(self, m: Module, record) -> None:
+    def _tell(self, m: Module, record, start: Signal, describe: Signal) -> None:
         """Describe the row block, counting the empty ones before its first tile."""
         skips = Signal.like(record.skips)
         block = self.o_block.payload
         # Only a row block's first record counts skips; the last one tells of the block.
-        with m.If(self.o_block.valid):
+        with m.If(describe):
             m.d.sync += skips.eq(0)
-        with m.Elif(self.take & record.first):
+        with m.Elif(start & record.first):
             m.d.sync += skips.eq(record.skips)
-        m.d.comb += [
+        m.d.sync += [
             block.skips.eq(skips | record.skips),
             block.data.eq(record.data),
             block.end.eq(record.end),

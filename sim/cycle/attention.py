@@ -237,13 +237,14 @@ class _Run:
             command = dispatch.commands[index]
             n = command.job
             dispatch.taken(index, accepted)
-            done = max(accepted + 1, settled, self._log_room())
+            done = accepted + 1
             if command.none and not command.end:
                 self.skips += 1
                 continue
-            done = max(done, free, self.query.full(n) + 1, self.key.full(self.kv_of[n]) + 1)
+            done = max(done, settled, free, self._log_room() + 1)
+            done = max(done, self.query.full(n) + 1, self.key.full(self.kv_of[n]) + 1)
             if not command.none:
-                done = max(done, self._ring_room())
+                done = max(done, self._ring_room() + 1)
                 result.tile_starts.append(done)
                 free = done + interval
             else:
@@ -255,7 +256,7 @@ class _Run:
                 if not jobs[n].keep:
                     self.key.release(released)
             record = _Record(
-                pushed=done,
+                pushed=done + 1,
                 job=n,
                 data=not command.none,
                 last=command.last,
@@ -328,10 +329,10 @@ class _Run:
         kv = self.kv_of[record.job]
         start = max(taken + 1, self.value_settled, self.value_free, self.value.full(kv) + 1)
         if record.last or not record.data:
-            start = max(start, self.output.room())
+            start = max(start, self.output.room() + 1)
         complete = 0
         if record.data:
-            start = max(start, written)
+            start = max(start, written + 1)
             self.result.value_starts.append(start)
             self.freed.append(start + self.reads)
             self.value_free = start + self.value_interval
@@ -345,7 +346,7 @@ class _Run:
         self.skips_before += record.skips
         if record.last or not record.data:
             self.output.push(
-                start,
+                start + 1,
                 skips=self.skips_before,
                 data=record.data,
                 rows=self._rows_of(record),
