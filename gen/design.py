@@ -1,28 +1,25 @@
 """From what the user names on the command line to a configured unit."""
 
 import dataclasses
-import difflib
 import hashlib
 import json
 import runpy
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from amaranth.lib import wiring
+
+from gen.kinds import DESCRIPTIONS, Kind, kind_of
 from gen.presets import PRESETS, Preset
-from hw.softmax.config import SoftmaxConfig
-from hw.softmax.core import Softmax as SoftmaxUnit
-from spec import Softmax, SpecError
+from gen.settings import nearest, parse_settings
+from spec import SpecError
 
 __all__ = ["INTERFACE_VERSION", "Design", "load_design"]
 
 INTERFACE_VERSION = 1
 """Raised whenever the meaning or the order of a port, stream or register changes."""
-
-HARDWARE_FIELDS = tuple(
-    field.name for field in dataclasses.fields(SoftmaxConfig) if field.name != "numerics"
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,24 +37,29 @@ class Design:
     """
 
     name: str
-    description: Softmax
-    config: SoftmaxConfig
-
-    def unit(self) -> SoftmaxUnit:
-        """The unit, to be elaborated once."""
-        return SoftmaxUnit(self.config)
+    description: Any
+    config: Any
 
     @property
-    def hardware(self) -> dict[str, int]:
-        """The configuration's fields apart from the numerics."""
-        return {field: getattr(self.config, field) for field in HARDWARE_FIELDS}
+    def kind(self) -> Kind:
+        """What sort of thing it is."""
+        return kind_of(self.description)
+
+    def unit(self) -> wiring.Component:
+        """The unit, to be elaborated once."""
+        return self.kind.unit(self.config)
+
+    @property
+    def hardware(self) -> dict[str, Any]:
+        """The configuration's fields apart from what is computed."""
+        return self.kind.hardware_of(self.config)
 
     @property
     def digest(self) -> str:
         """SHA-256 over everything that decides behaviour: description, configuration, interface."""
         identity = {
             "interface": INTERFACE_VERSION,
-            "description": dataclasses.asdict(self.description),
+            "description": self.kind.told(self.description),
             "configuration": self.hardware,
         }
         text = json.dumps(identity, sort_keys=True, separators=(",", ":"))
@@ -83,22 +85,16 @@ def load_design(source: str, settings: Sequence[str] = ()) -> Design:
         name, preset = Path(source).stem, _read(Path(source))
     else:
         name, preset = source, _preset(source)
-    fields, hardware = dataclasses.asdict(preset.description), dict(preset.hardware)
-    for setting in settings:
-        _apply(setting, fields, hardware)
-    description = type(preset.description)(**fields)
-    config = SoftmaxConfig(numerics=description.numerics, **hardware)
+    kind = kind_of(preset.description)
+    fields, hardware = parse_settings(kind, settings)
+    description = dataclasses.replace(preset.description, **fields)
+    config = kind.configure(description, {**preset.hardware, **hardware})
     return Design(name=name, description=description, config=config)
-
-
-def _nearest(word: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.0)
-    return close[0]
 
 
 def _preset(name: str) -> Preset:
     if name not in PRESETS:
-        near = _nearest(name, PRESETS)
+        near = nearest(name, PRESETS)
         raise SpecError(f"no preset is called {name!r}; nearest is {near} (--list shows them all)")
     return PRESETS[name]
 
@@ -115,17 +111,19 @@ def _read(path: Path) -> Preset:
     except Exception as error:
         line = _line_of(error, path)
         raise SpecError(f"{path}{line}: {type(error).__name__}: {error}") from error
-    found: Mapping[str, Softmax] = {
+    found = {
         name: value
         for name, value in names.items()
-        if isinstance(value, Softmax) and not name.startswith("_")
+        if isinstance(value, DESCRIPTIONS) and not name.startswith("_")
     }
     if len(found) != 1:
         held = ", ".join(found) or "none"
-        raise SpecError(f"{path}: exactly one module-level description is needed, found {held}")
+        more = "; begin the others' names with _" if found else ""
+        raise SpecError(
+            f"{path}: exactly one module-level description is needed, found {held}{more}"
+        )
     (description,) = found.values()
-    lanes = 4 if description.max_length % 4 == 0 else 1
-    return Preset(summary=str(path), description=description, hardware={"lanes": lanes})
+    return Preset(summary=str(path), description=description)
 
 
 def _line_of(error: BaseException, path: Path) -> str:
@@ -135,19 +133,3 @@ def _line_of(error: BaseException, path: Path) -> str:
             line = trace.tb_lineno
         trace = trace.tb_next
     return f":{line}" if line else ""
-
-
-def _apply(setting: str, fields: dict[str, Any], hardware: dict[str, int]) -> None:
-    key, equals, text = setting.partition("=")
-    if not equals:
-        raise SpecError(f"--set {setting}: write key=value")
-    known = [*fields, *HARDWARE_FIELDS]
-    if key not in known:
-        raise SpecError(f"--set {key}: there is no such field; nearest is {_nearest(key, known)}")
-    value: int | str = text
-    if not isinstance(fields.get(key), str):
-        try:
-            value = int(text, 0)
-        except ValueError:
-            raise SpecError(f"--set {setting}: {key} is an integer, got {text!r}") from None
-    (fields if key in fields else hardware)[key] = value  # type: ignore[assignment]

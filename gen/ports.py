@@ -39,7 +39,8 @@ class PlainPorts(wiring.Component):
     """A unit of streams, each member of a stream's payload on a port of its own.
 
     Members are ``<stream>_valid``, ``<stream>_ready`` and ``<stream>_<field>`` for every field of
-    the payload (``<stream>_payload`` if it has none), as a Verilog user expects to read them.
+    the payload (``<stream>_payload`` if it has none, ``<stream>_<field>_<inner>`` for a field of
+    fields), as a Verilog user expects to read them. A field without bits has no port.
     """
 
     def __init__(self, unit: wiring.Component):
@@ -81,6 +82,8 @@ def _wires(unit: wiring.Component) -> list[tuple[Port, Value]]:
         wires.append((Port(name=f"{name}_valid", direction=here, width=1), inner.valid))
         wires.append((Port(name=f"{name}_ready", direction=there, width=1), inner.ready))
         for field, value, shape in _fields(inner.payload):
+            if len(value) == 0:
+                continue
             lanes, element = 1, shape
             if isinstance(shape, data.ArrayLayout):
                 lanes, element = shape.length, shape.elem_shape
@@ -96,10 +99,17 @@ def _wires(unit: wiring.Component) -> list[tuple[Port, Value]]:
 
 
 def _fields(payload: Any) -> list[tuple[str, Value, Any]]:
-    if isinstance(payload, data.View):
-        layout = payload.shape()
-        if isinstance(layout, data.StructLayout):
-            fields = layout.members.items()
-            return [(str(name), Value.cast(payload[name]), shape) for name, shape in fields]
+    if isinstance(payload, data.View) and isinstance(payload.shape(), data.StructLayout):
+        return _members("", payload)
     value = Value.cast(payload)
     return [("payload", value, value.shape())]
+
+
+def _members(prefix: str, view: Any) -> list[tuple[str, Value, Any]]:
+    found = []
+    for name, shape in view.shape().members.items():
+        if isinstance(shape, data.StructLayout):
+            found += _members(f"{prefix}{name}_", view[name])
+        else:
+            found.append((f"{prefix}{name}", Value.cast(view[name]), shape))
+    return found

@@ -18,7 +18,7 @@ __all__ = ["main", "write_design"]
 
 TARGETS = ("portable", "ecp5", "ice40")
 BUSES = ("stream",)
-"""What a softmax can be built with; AXI and UART belong to the whole accelerator."""
+"""What a unit can be built with; AXI and UART belong to the whole accelerator."""
 
 
 def write_design(design: Design, folder: Path, *, target: Target, bus: str = "stream") -> None:
@@ -54,13 +54,9 @@ def main() -> None:
     with progress(f"emit {design.name}"):
         write_design(design, folder, target=Target(arguments.target), bus=arguments.bus)
     told = json.loads((folder / MANIFEST).read_text())
-    cycles, tables = told["cycles"], told["tables"]
     print(f"{folder / design.name}.v")
-    print(
-        f"  {cycles['row_length']} elements a row: {cycles['one_row']} cycles for one row, "
-        f"{cycles['each_further_row']} for each further row"
-    )
-    print(f"  tables {tables['bytes']} bytes, {tables['bytes_of_all_copies']} with all copies")
+    for line in design.kind.summary(told):
+        print(f"  {line}")
 
 
 if __name__ == "__main__":

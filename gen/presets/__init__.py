@@ -1,9 +1,10 @@
 """Named, tested descriptions, one module per subject."""
 
+from gen.presets.attention import PRESETS as ATTENTION
 from gen.presets.preset import Preset
 from gen.presets.softmax import PRESETS as SOFTMAX
 
 __all__ = ["PRESETS", "Preset"]
 
-PRESETS: dict[str, Preset] = {**SOFTMAX}
+PRESETS: dict[str, Preset] = {**SOFTMAX, **ATTENTION}
 """Every preset by name."""

@@ -2,8 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-
-from spec import Softmax
+from typing import Any
 
 __all__ = ["Preset"]
 
@@ -17,11 +16,11 @@ class Preset:
     summary
         One line for ``--list``.
     description
-        What is computed.
+        What is computed: of any kind.
     hardware
-        Fields of the unit's configuration that differ from their defaults.
+        Fields of the unit's configuration that differ from what is chosen by itself.
     """
 
     summary: str
-    description: Softmax
-    hardware: Mapping[str, int] = field(default_factory=dict)
+    description: Any
+    hardware: Mapping[str, Any] = field(default_factory=dict)

@@ -23,6 +23,7 @@ from hw.attention.value_sequencer import ValueSequencer
 from hw.attention.weigher import Weigher
 from hw.attention.weight_tiles import WeightTiles
 from hw.dispatch.core import Dispatcher
+from hw.dispatch.tokens import TokenMask
 from hw.lib.pipe import Pipe, delay
 from hw.lib.ram_fifo import RamFifo
 from hw.lib.stream import Fork, ForkConfig
@@ -188,10 +189,9 @@ def _join_scores(m: Module, timing: AttentionTiming, parts: _Parts) -> None:
 
 def _join_masks(m: Module, timing: AttentionTiming, parts: _Parts) -> None:
     """Loaded masks beside the score ALU, and the end of each head's use of them."""
-    tokens = timing.token_mask()
-    if tokens is None:
+    if not timing.dispatch.loadable:
         return
-    m.submodules.tokens = tokens
+    m.submodules.tokens = tokens = TokenMask(timing.dispatch, timing.config.lanes)
     m.d.comb += [tokens.i.eq(parts.alu.token), parts.alu.token_visible.eq(tokens.o)]
     for name in ("load_columns", "load_tokens"):
         if hasattr(tokens, name):

@@ -102,10 +102,10 @@ class ScoreSequencer(wiring.Component):
     score array; it is counted, and told with the next record. With a head's last command its
     queries are released, and its keys unless the next head keeps them.
 
-    *Timing*: a command accepted in cycle t can start in t + 1; what allows it must hold in the cycle
-    before. A tile that starts in t reads its dimensions in t + 1 ... t + head_dim, and is told of
-    in t + 1; the next one starts `interval` cycles after it at the earliest, an empty row block that
-    ends no head takes one cycle. After a head's operands are released nothing
+    *Timing*: a command accepted in cycle t can start in t + 1; what allows it must hold in the
+    cycle before. A tile that starts in t reads its dimensions in t + 1 ... t + head_dim, and is told of
+    in t + 1; the next one starts `interval` cycles after it at the earliest, an empty row block
+    that ends no head takes one cycle. After a head's operands are released nothing
     starts for `SETTLE` cycles, in which their state follows.
 
     *Members*
@@ -183,8 +183,8 @@ class ScoreSequencer(wiring.Component):
             ]
 
         # Decide: a tile, an empty row block, or the empty row block that ends a head.
-        # What allows it is looked at a cycle before. It ends by nothing but a start or a finish, and
-        # the next of these is at least SETTLE cycles away.
+        # What allows it is looked at a cycle before. It ends by nothing but a start or a finish,
+        # and the next of these is at least SETTLE cycles away.
         busy, settling = Signal(range(self.config.interval)), Signal(2)
         free, settled = Signal(init=1), Signal(init=1)
         able, place = Signal(), Signal()

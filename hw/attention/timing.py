@@ -63,10 +63,6 @@ class AttentionTiming:
             partial_tiles=config.partial_tiles if "bitmap" in layer.masks else 0,
         )
 
-    def token_mask(self) -> TokenMask | None:
-        """The unit that says what the loaded masks let a word see, where masks are loaded."""
-        return TokenMask(self.dispatch, self.config.lanes) if self.dispatch.loadable else None
-
     def operand(self, lanes: int, words: int) -> OperandConfig:
         """A memory of `words` words of `lanes` bytes a set."""
         return OperandConfig(width=8 * lanes, depth=words, sets=self.config.buffers)
@@ -124,13 +120,16 @@ class AttentionTiming:
     @cached_property
     def alu(self) -> ScoreAluConfig:
         """The score ALU."""
-        tokens = self.token_mask()
+        tokens = None
+        if self.dispatch.loadable:
+            question = TokenMask.question_of(self.dispatch, self.config.lanes)
+            tokens = question, TokenMask.latency_of(self.dispatch)
         return ScoreAluConfig(
             self.config,
             self.array,
             self.score_sequencer.tile_shape,
             start_latency=self.score_start,
-            tokens=(tokens.question_shape, tokens.latency) if tokens else None,
+            tokens=tokens,
         )
 
     @cached_property

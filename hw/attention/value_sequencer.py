@@ -61,8 +61,8 @@ class ValueSequencer(wiring.Component):
     output has room for the block. With a head's last record its values are released unless the
     next head keeps them.
 
-    *Timing*: a record accepted in cycle t can start in t + 1; what allows it must hold in the cycle
-    before, and the output is told in the cycle after. A tile that starts in t is read in
+    *Timing*: a record accepted in cycle t can start in t + 1; what allows it must hold in the
+    cycle before, and the output is told in the cycle after. A tile that starts in t is read in
     t + 1 ... t + read_cycles, column group by column group; the next starts `interval` cycles after
     it at the earliest. After the release of a head's values nothing starts for `SETTLE` cycles.
 
@@ -131,8 +131,8 @@ class ValueSequencer(wiring.Component):
         # Decide: a tile, or row blocks without one that end a head.
         busy, settling = Signal(range(self.config.interval)), Signal(2)
         free, settled = Signal(init=1), Signal(init=1)
-        # What allows it is looked at a cycle before. It ends by nothing but a start or a finish, and
-        # the next of these is at least SETTLE cycles away.
+        # What allows it is looked at a cycle before. It ends by nothing but a start or a finish,
+        # and the next of these is at least SETTLE cycles away.
         values, weights, room = Signal(), Signal(), Signal()
         m.d.sync += [values.eq(self.value_full), weights.eq(self.ready), room.eq(self.room)]
         start, finish, describe = Signal(), Signal(), Signal()

@@ -53,27 +53,32 @@ class TokenMask(wiring.Component):
             raise ValueError(f"TokenMask is for columns or bitmap, got {config.sources!r}")
         self.config = config
         self.lanes = lanes
-        self.question_shape = StructLayout(
-            {
-                "row_block": range(config.sizes.row_blocks),
-                "key_tile": range(config.sizes.key_tiles),
-                "row": range(config.sizes.rows),
-                "word": range(columns // lanes),
-                "token_tile": range(config.partial_tiles),
-                **{name: config.context_shape.members[name] for name in TAKEN},
-            }
-        )
-        members: dict[str, Any] = {"i": In(self.question_shape), "o": Out(lanes)}
+        self.latency = self.latency_of(config)
+        members: dict[str, Any] = {"i": In(self.question_of(config, lanes)), "o": Out(lanes)}
         if "columns" in config.sources:
             members["load_columns"] = In(PushSignature(config.column_word_shape))
         if "bitmap" in config.sources:
             members["load_tokens"] = In(PushSignature(config.token_word_shape))
         super().__init__(members)
 
-    @property
-    def latency(self) -> int:
+    @staticmethod
+    def question_of(config: DispatchConfig, lanes: int) -> StructLayout:
+        """Shape of `i`."""
+        return StructLayout(
+            {
+                "row_block": range(config.sizes.row_blocks),
+                "key_tile": range(config.sizes.key_tiles),
+                "row": range(config.sizes.rows),
+                "word": range(config.sizes.columns // lanes),
+                "token_tile": range(config.partial_tiles),
+                **{name: config.context_shape.members[name] for name in TAKEN},
+            }
+        )
+
+    @staticmethod
+    def latency_of(config: DispatchConfig) -> int:
         """Read, compare, decide, and select where there is more than one source."""
-        return RamConfig(width=1, depth=2).latency + 2 + (len(self.config.loadable) > 1)
+        return RamConfig(width=1, depth=2).latency + 2 + (len(config.loadable) > 1)
 
     def elaborate(self, platform: object) -> Module:
         """Build what each source says, and choose."""

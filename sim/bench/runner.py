@@ -4,6 +4,7 @@ import contextlib
 import importlib.util
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -16,6 +17,8 @@ from spec import SpecError
 __all__ = ["BenchError", "run_bench"]
 
 LOG_LINES = 5
+ERROR = re.compile(r"\b\w*Error\b|^error:|: error")
+"""What a line of the log has that says why."""
 
 
 class BenchError(Exception):
@@ -89,7 +92,8 @@ def run_bench(
             child.wait()
     if code:
         lines = log.read_text(errors="replace").splitlines()
-        raise BenchError(f"{module} failed on {top}:\n" + "\n".join(lines[-LOG_LINES:]))
+        why = [line.strip() for line in lines if ERROR.search(line)] or lines
+        raise BenchError(f"{module} failed on {top}:\n" + "\n".join(why[-LOG_LINES:]))
 
 
 def _paths() -> list[str]:
@@ -107,6 +111,9 @@ def _child(job: dict) -> None:
         build_dir=job["folder"],
         always=True,
         timescale=("1ns", "1ps"),
+        # As the plain Verilog that it is: by later rules, Icarus never evaluates an ``always @*``
+        # whose inputs do not change after time 0.
+        build_args=["-g2005"],
     )
     results = runner.test(
         hdl_toplevel=job["top"],

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gen.design import Design, load_design
-from gen.presets import PRESETS
+from gen.presets.softmax import PRESETS
 from gen.verilog import write_design
 from hw.prim.target import Target
 from sim.bench.runner import BenchError

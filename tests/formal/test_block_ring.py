@@ -162,8 +162,9 @@ class Contract:
             with m.If(port.take & (offset == self.tiles_taken)):
                 m.d.sync += ends_block[each].eq(takes_last)
             held = lasts.read_port(domain="comb")
-            whole = (offset + 1) * size + self["write_word"] <= self.stored
-            self.say(held.addr.eq(each), Assert(~whole | (held.data == ends_block[each]), "kept"))
+            begun = offset * size < self.stored
+            kept = ~begun | (held.data == ends_block[each])
+            self.say(held.addr.eq(each), Assert(kept, "the flag is kept"))
         written = Array(ends_block)[self["write_tile"]]
         is_last = Mux(port.take & (self.unwritten == 0), takes_last, written)
         first = Signal(init=1)

@@ -46,7 +46,7 @@ def test_golden_writes_probabilities_flags_and_cycles(tmp_path):
 
 
 @pytest.mark.cosim
-@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("name", [name for name in PRESETS if name.startswith("softmax")])
 def test_rtl_gives_the_same_bits_in_the_same_cycles(tmp_path, name):
     scores, mask = some_scores(seed=1)
     data = save(tmp_path / "in.npz", scores=scores, mask=mask)
