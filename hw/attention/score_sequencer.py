@@ -103,10 +103,10 @@ class ScoreSequencer(wiring.Component):
     queries are released, and its keys unless the next head keeps them.
 
     *Timing*: a command accepted in cycle t can start in t + 1; what allows it must hold in the
-    cycle before. A tile that starts in t reads its dimensions in t + 1 ... t + head_dim, and is told of
-    in t + 1; the next one starts `interval` cycles after it at the earliest, an empty row block
-    that ends no head takes one cycle. After a head's operands are released nothing
-    starts for `SETTLE` cycles, in which their state follows.
+    cycle before. A tile that starts in t reads its dimensions in t + 1 ... t + head_dim, and is
+    told of in t + 1; the next one starts `interval` cycles after it at the earliest, an empty row
+    block that ends no head takes one cycle. After a head's operands are released nothing starts
+    for `SETTLE` cycles, in which their state follows.
 
     *Members*
     i, i_head
