@@ -16,6 +16,8 @@ MEASURED = {
     "softmax": "scripts.measure_softmax",
     "softmax_minilm": None,  # printed by examples/01_softmax_on_real_scores.py
     "softmax_exact_tables": "scripts.search_exact_tables",
+    "attention": "scripts.measure_attention",
+    "attention_area": "scripts.measure_attention_area",
     "primitives": "scripts.measure_primitives",
     "stalls": "scripts.measure_stalls",
 }

