@@ -322,5 +322,5 @@ def test_flags_written_with_a_tiles_last_word_would_come_too_late(one_word_ram, 
     # A copy takes the limit of tiles as it finds it.
     monkeypatch.setattr(block_ring, "LOGIC_TILES", 1)
     contract = Contract(mutant(BlockRing, right, wrong)(config_of(1, 4, 2)), flag_from_end=True)
-    with pytest.raises(ProofFailed, match="assertion fails.*the tile's own"):
+    with pytest.raises(ProofFailed, match=r"assertion fails.*the tile's own"):
         prove(contract.m, name="wrong_flags", ports=contract.free, depth=14, mode="bmc")

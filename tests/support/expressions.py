@@ -25,13 +25,13 @@ __all__ = ["GRANULES", "graphs", "masks", "points", "positions", "tiles", "vecto
 
 GRANULES = {"h": 1, "q": 8, "k": 8}
 
-WIDEST = 40
-"""Bits of a node beyond which a random graph does not grow."""
-
 
 @st.composite
-def graphs(draw: st.DrawFn, most: int = 16) -> dict[str, Expr]:
-    """Expressions of `most` or fewer nodes made at random, of every kind: those not used again."""
+def graphs(draw: st.DrawFn, most: int = 16, widest: int = 40) -> dict[str, Expr]:
+    """Expressions of `most` or fewer nodes made at random, of every kind: those not used again.
+
+    None that is wider than `widest` bits is used.
+    """
     variables = [draw(_variables(name)) for name in ("s", "q", "k")]
     numbers: list[Expr] = [*variables, constant(draw(st.integers(-300, 300)))]
     truths: list[Expr] = [numbers[0] < numbers[1]]
@@ -40,7 +40,7 @@ def graphs(draw: st.DrawFn, most: int = 16) -> dict[str, Expr]:
         made = draw(_node(numbers[::-1], truths[::-1]))
         if made.is_bool:
             truths.append(made)
-        elif max(made.bounds).bit_length() < WIDEST > min(made.bounds).bit_length():
+        elif max(made.bounds).bit_length() < widest > min(made.bounds).bit_length():
             numbers.append(made)
     made = dict.fromkeys(numbers + truths)
     used = {arg for node in made for arg in node.args}
