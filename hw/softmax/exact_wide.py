@@ -118,10 +118,12 @@ class ExactWideFactor(Factor):
             m.d.comb += reciprocal.address.eq(p.mantissa[-n.reciprocal_index_bits :])
             p.through(reciprocal.config.latency, entry=reciprocal.data, keep=("k", "mantissa"))
             m.d.comb += [product.a.eq(p.mantissa), product.b.eq(p.entry)]
-            # What the leading one and half a unit take is subtracted while the rest is multiplied.
+            # What the leading one and half a unit take is subtracted while the rest is multiplied;
+            # last, so that the table's entry has left its block memory.
+            p.through(product.config.latency - 1, keep=("k", "entry"))
             left = n.one - (p.entry << n.mantissa_bits) - (p.entry >> 1)
             p.stage("lead", left=left, keep=("k", "entry"))
-            p.through(product.config.latency - 1, product=product.o, keep=("left", "k", "entry"))
+            p.through(0, product=product.o, keep=("left", "k", "entry"))
             short = Signal(self._correction_config(n).a_shape)
             m.d.comb += short.eq((p.left - p.product) >> n.short_shift)
             p.stage("subtract", short=short, keep=("k", "entry"))
@@ -129,10 +131,9 @@ class ExactWideFactor(Factor):
             p.through(correction.config.latency, correction=correction.o, keep=("k", "entry"))
             step = n.correction_shift
             refined = Signal(n.factor_mantissa_bits)
-            m.d.comb += refined.eq(
-                (p.entry << n.aligned_bits - n.reciprocal_bits)
-                + ((p.correction + (1 << step - 1)) >> step)
-            )
+            # The half that rounds stands just below the entry, and needs no adder of its own.
+            lead = Cat(Const(1, 1), Const(0, n.aligned_bits - n.reciprocal_bits), p.entry)
+            m.d.comb += refined.eq((lead + (p.correction >> step - 1)) >> 1)
             p.stage("add", refined=refined, keep=("k",))
             m.d.comb += self.factor.eq(Cat(p.refined, p.k))
         return m
