@@ -5,17 +5,17 @@ from dataclasses import dataclass
 from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import wiring
 from amaranth.lib.data import ArrayLayout, StructLayout
+from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from hw.attention.mac_array import SIDES, MacArray, MacArrayConfig
 from hw.lib.credit import Push, PushSignature
 from hw.lib.pipe import Pipe
-from hw.prim.multiply import Multiplier, MultiplierConfig
 from hw.prim.ram import Ram, RamConfig
 
 __all__ = ["ScoreArray", "ScoreArrayConfig"]
 
 OPERAND_BITS = 8
-SIDES = (1, 2, 4, 8, 16)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,27 +70,33 @@ class ScoreArrayConfig:
         return max(self.head_dim, self.words, 3)
 
     @property
-    def multiplier(self) -> MultiplierConfig:
-        """The multiplier of one query and one key."""
-        return MultiplierConfig(
-            a_width=OPERAND_BITS, b_width=OPERAND_BITS, a_signed=True, b_signed=True
+    def row_words(self) -> int:
+        """Words of a row."""
+        return self.columns // self.lanes
+
+    @property
+    def macs(self) -> MacArrayConfig:
+        """The multiply-accumulates."""
+        return MacArrayConfig(
+            rows=self.rows,
+            columns=self.columns,
+            row_shape=signed(OPERAND_BITS),
+            column_shape=signed(OPERAND_BITS),
+            sum_bits=self.sum_bits,
         )
 
     @property
-    def product_latency(self) -> int:
-        """Cycles from operands to their product, with a register between multiplier and sum.
-
-        Multipliers stand in columns of their own, too far from most adders to add in one cycle.
-        """
-        return self.multiplier.latency + 1
+    def row_latency(self) -> int:
+        """Cycles from a row's sums to its first word: none where a row is a word."""
+        return 2 if self.row_words > 1 else 0
 
     @property
     def latency(self) -> int:
         """Cycles from a tile's last dimension to its first word.
 
-        Broadcast, product, accumulator, shift register, operands of the difference, difference.
+        Multiply-accumulates, the row's way, operands of the difference, difference.
         """
-        return 1 + self.product_latency + 1 + 1 + 1 + 1
+        return self.macs.latency + self.row_latency + 1 + 1
 
     @property
     def i_shape(self) -> StructLayout:
@@ -122,9 +128,9 @@ class ScoreArray(wiring.Component):
     gaps or without; the next one may follow in the next cycle. The `last` of a tile comes at least
     `max(words, 3)` cycles after that of the one before. Nothing stalls.
 
-    The accumulators are never cleared: they count modulo 2**sum_bits, and a tile's sum is what they
-    gained since the tile before, whose state waits in a memory. So there is no gate in their loop
-    and no signal to all of them but their enable, and one subtractor a lane does the rest.
+    Rows end one after the other and wait for their turn in a small memory. A tile's sum is what
+    the accumulators gained since the tile before, whose state waits in another; one subtractor a
+    lane finds it.
 
     *Timing*: the `words` words of a tile leave in consecutive cycles, the first `config.latency`
     cycles after the push of its `last`.
@@ -149,73 +155,47 @@ class ScoreArray(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """Build the cells, the shift register behind them, and the difference."""
+        """Build the multiply-accumulates, the rows' way to the words, and the difference."""
         m = Module()
-        config = self.config
-
-        # Broadcast: one register for each row and column of cells.
-        query = Signal(config.i_shape["query"].shape, reset_less=True)
-        key = Signal(config.i_shape["key"].shape, reset_less=True)
-        m.d.sync += [query.eq(self.i.payload.query), key.eq(self.i.payload.key)]
-        with Pipe(
-            m,
-            "dimension",
-            latency=1 + config.product_latency,
-            valid=self.i.valid,
-            last=self.i.valid & self.i.payload.last,
-        ) as p:
-            p.stage("broadcast", keep=("last",))
-            for _ in range(config.product_latency - 1):
-                p.stage("multiply", keep=("last",))
-            # Two cycles before a tile's first word: the memory's latency.
-            active, word = self._count_words(m, p.last)
-            p.stage("multiply", keep=("last",))
-            accumulate, ended = p.valid, p.last
-
-        # Cells: a multiplier and an accumulator that is never cleared.
-        sums = []
-        for row in range(config.rows):
-            for column in range(config.columns):
-                name = f"{row}_{column}"
-                m.submodules[f"cell_{name}"] = cell = Multiplier(config.multiplier)
-                product = Signal.like(cell.o, name=f"product_{name}", reset_less=True)
-                total = Signal(signed(config.sum_bits), name=f"sum_{name}")
-                m.d.comb += [cell.a.eq(query[row]), cell.b.eq(key[column])]
-                m.d.sync += product.eq(cell.o)
-                with m.If(accumulate):
-                    m.d.sync += total.eq(total + product)
-                sums.append(total)
-        sums_now = self._shift(m, sums, ended)
-        self._subtract(m, sums_now, active, word)
+        config, payload = self.config, self.i.payload
+        m.submodules.macs = macs = MacArray(config.macs)
+        m.d.comb += [
+            macs.i.valid.eq(self.i.valid),
+            Value.cast(macs.i.payload.row).eq(Cat(payload.query)),
+            Value.cast(macs.i.payload.column).eq(Cat(payload.key)),
+            macs.i.payload.last.eq(payload.last),
+        ]
+        # A word's number is known two cycles before its sums: the latency of the memory of what
+        # they were.
+        early = config.latency - 2 - 2
+        with Pipe(m, "ended", latency=early - 1, valid=self.i.valid & payload.last) as p:
+            p.through(early - 1)
+            active, word = _counted(m, "word", p.valid, config.words)
+            rows = _counted(m, "row", p.valid, config.rows)
+        sums: Value = Value.cast(macs.sums)
+        if config.row_words > 1:
+            sums = self._words(m, sums, rows, word)
+        self._subtract(m, sums, active, word)
         return m
 
-    def _count_words(self, m: Module, start: Signal) -> tuple[Signal, Signal]:
-        """Count a tile's words, from the cycle after `start`."""
-        words = self.config.words
-        active, word = Signal(), Signal(range(words))
-        with m.If(start):
-            m.d.sync += [active.eq(1), word.eq(0)]
-        with m.Elif(word == words - 1):
-            m.d.sync += active.eq(0)
-        with m.Else():
-            m.d.sync += word.eq(word + 1)
-        return active, word
-
-    def _shift(self, m: Module, sums: list[Signal], ended: Signal) -> Signal:
-        """Copy all sums once a tile has ended, and give a word of them a cycle."""
-        lanes = self.config.lanes
-        load = Signal()
-        m.d.sync += load.eq(ended)
-        words = [
-            Signal(lanes * self.config.sum_bits, name=f"word_{index}", reset_less=True)
-            for index in range(self.config.words)
+    def _words(self, m: Module, sums: Value, coming: tuple[Signal, Signal], word: Signal) -> Value:
+        """Word after word, two cycles after its number, of rows that come one a cycle."""
+        config = self.config
+        log2_row_words = config.row_words.bit_length() - 1
+        m.submodules.rows = rows = Memory(shape=len(sums), depth=max(2, config.rows), init=[])
+        write, read = rows.write_port(), rows.read_port(domain="comb")
+        begins, read_row = Signal(), Signal(range(max(2, config.rows)))
+        shift = Signal(len(sums), name="row_shift", reset_less=True)
+        m.d.comb += [write.en.eq(coming[0]), write.addr.eq(coming[1]), write.data.eq(sums)]
+        m.d.comb += read.addr.eq(read_row)
+        m.d.sync += [
+            begins.eq(word[:log2_row_words] == 0),
+            read_row.eq(word[log2_row_words:]),
+            shift.eq(Mux(begins, read.data, shift >> config.lanes * config.sum_bits)),
         ]
-        for index, (word, behind) in enumerate(zip(words, [*words[1:], words[-1]], strict=True)):
-            copied = Cat(sums[index * lanes : (index + 1) * lanes])
-            m.d.sync += word.eq(Mux(load, copied, behind))
-        return words[0]
+        return shift[: config.lanes * config.sum_bits]
 
-    def _subtract(self, m: Module, sums: Signal, active: Signal, word: Signal) -> None:
+    def _subtract(self, m: Module, sums: Value, active: Signal, word: Signal) -> None:
         """Take from each word what it was a tile ago."""
         config = self.config
         m.submodules.before = before = Ram(
@@ -248,3 +228,15 @@ class ScoreArray(wiring.Component):
                 self.o.payload.row.eq(p.word[row_from:]),
                 self.o.payload.end.eq(p.word == config.words - 1),
             ]
+
+
+def _counted(m: Module, name: str, start: Value, count: int) -> tuple[Signal, Signal]:
+    """Whether and how far it is counted to `count`, from the cycle after `start`."""
+    active, at = Signal(name=f"{name}_active"), Signal(range(count), name=f"{name}_at")
+    with m.If(start):
+        m.d.sync += [active.eq(1), at.eq(0)]
+    with m.Elif(at == count - 1):
+        m.d.sync += active.eq(0)
+    with m.Else():
+        m.d.sync += at.eq(at + 1)
+    return active, at

@@ -8,6 +8,7 @@ from amaranth.lib.wiring import In, Out
 from hw.attention.config import AttentionConfig
 from hw.lib.arith import times
 from hw.lib.credit import Push, PushSignature
+from hw.lib.stream import SkidBuffer, SkidBufferConfig
 
 __all__ = ["SETTLE", "ScoreSequencer", "ScoreSequencerConfig", "head_shape", "record_shape"]
 
@@ -166,21 +167,17 @@ class ScoreSequencer(wiring.Component):
         m = Module()
         attention = self.config.attention
         dims = attention.layer.head_dim
-        read_shape = self.config.read_shape
-
-        # Hold the next command, with its addresses worked out.
-        held, command = Signal(), Signal(self.command_shape, reset_less=True)
-        query_at = Signal(read_shape["query"].shape, reset_less=True)
-        key_at = Signal(read_shape["key"].shape, reset_less=True)
-        done = Signal()
-        m.d.comb += self.i.ready.eq(~held | done)
-        with m.If(self.i.ready):
-            m.d.sync += [
-                held.eq(self.i.valid),
-                command.eq(self.i.payload),
-                query_at.eq(times(self.i.payload.row_block, dims)),
-                key_at.eq(times(self.i.payload.key_tile, dims)),
-            ]
+        # Hold the next two commands, with their addresses worked out.
+        m.submodules.next = held = SkidBuffer(SkidBufferConfig(shape=self._held_shape))
+        offered = self.i.payload
+        m.d.comb += [
+            held.i.valid.eq(self.i.valid),
+            self.i.ready.eq(held.i.ready),
+            held.i.payload.command.eq(offered),
+            held.i.payload.query.eq(times(offered.row_block, dims)),
+            held.i.payload.key.eq(times(offered.key_tile, dims)),
+        ]
+        command, done = held.o.payload.command, held.o.ready
 
         # Decide: a tile, an empty row block, or the empty row block that ends a head.
         # What allows it is looked at a cycle before. It ends by nothing but a start or a finish,
@@ -193,10 +190,10 @@ class ScoreSequencer(wiring.Component):
             place.eq(self.room),
         ]
         start, count, finish = Signal(), Signal(), self.finish
-        ready = held & free & settled & able
+        ready = held.o.valid & free & settled & able
         m.d.comb += [
             start.eq(ready & ~command.none & place),
-            count.eq(held & command.none & ~command.end),
+            count.eq(held.o.valid & command.none & ~command.end),
             finish.eq(ready & command.none & command.end),
             done.eq(start | count | finish),
         ]
@@ -207,7 +204,9 @@ class ScoreSequencer(wiring.Component):
         with m.Elif(busy != 0):
             m.d.sync += [busy.eq(busy - 1), free.eq(busy == 1)]
         ends = Signal()
-        m.d.comb += [ends.eq((start & command.end) | finish), self.i_head.ready.eq(ends)]
+        m.d.comb += ends.eq((start & command.end) | finish)
+        # Later by a cycle, and in time: the next head is looked at when it may start.
+        m.d.sync += self.i_head.ready.eq(ends)
         with m.If(self.release_query):
             m.d.sync += [settling.eq(SETTLE - 1), settled.eq(0)]
         with m.Elif(ends):
@@ -216,8 +215,16 @@ class ScoreSequencer(wiring.Component):
             m.d.sync += [settling.eq(settling - 1), settled.eq(settling == 1)]
 
         self._note(m, command, start, count, finish)
-        self._read(m, command, start, finish, query_at, key_at)
+        self._read(m, held.o.payload, start, finish)
         return m
+
+    @property
+    def _held_shape(self) -> StructLayout:
+        """A command, and where its queries and keys are."""
+        read = self.config.read_shape.members
+        return StructLayout(
+            {"command": self.command_shape, "query": read["query"], "key": read["key"]}
+        )
 
     def _note(self, m: Module, command, start: Signal, count: Signal, finish: Signal) -> None:
         """Count empty row blocks, and tell of each tile."""
@@ -253,15 +260,7 @@ class ScoreSequencer(wiring.Component):
             tile.head.eq(head),
         ]
 
-    def _read(
-        self,
-        m: Module,
-        command,
-        start: Signal,
-        finish: Signal,
-        query_at: Signal,
-        key_at: Signal,
-    ) -> None:
+    def _read(self, m: Module, held, start: Signal, finish: Signal) -> None:
         """Read a dimension a cycle, and release the operands with the last of a head."""
         dims = self.config.attention.layer.head_dim
         read = self.o_read.payload
@@ -279,9 +278,9 @@ class ScoreSequencer(wiring.Component):
                 active.eq(1),
                 left.eq(dims - 1),
                 last.eq(dims == 1),
-                read.query.eq(query_at),
-                read.key.eq(key_at),
-                ending.eq(command.end),
+                read.query.eq(held.query),
+                read.key.eq(held.key),
+                ending.eq(held.command.end),
                 keep.eq(self.i_head.payload.keep),
             ]
         with m.Elif(active):

@@ -1,25 +1,22 @@
-"""Weighted sums of values: R rows of E accumulators, each a cycle behind the one before."""
+"""Weighted sums of values, exchanged with a memory from tile to tile."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed, unsigned
+from amaranth.hdl import Cat, Module, Mux, Shape, Signal, Value, signed
 from amaranth.lib import wiring
 from amaranth.lib.data import ArrayLayout, StructLayout
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from hw.attention.mac_array import SIDES, MacArray, MacArrayConfig
 from hw.lib.credit import Push, PushSignature
 from hw.lib.pipe import Pipe
-from hw.prim.multiply import Multiplier, MultiplierConfig
 from hw.prim.ram import Ram, RamConfig
 
 __all__ = ["ValueArray", "ValueArrayConfig"]
 
 VALUE_BITS = 8
-SIDES = (1, 2, 4, 8, 16)
-GATHER = 4
-"""Rows that one level of gathering joins: the inputs of a look-up table."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,46 +97,35 @@ class ValueArrayConfig:
         return max(self.groups * self.pass_interval, self.spill_loop)
 
     @property
-    def multiplier(self) -> MultiplierConfig:
-        """The multiplier of one weight and one value."""
-        return MultiplierConfig(
-            a_width=self.weight_bits,
-            a_signed=self.weight_signed,
-            b_width=VALUE_BITS,
-            b_signed=True,
+    def weight_shape(self) -> Shape:
+        """Shape of a weight."""
+        return Shape(self.weight_bits, self.weight_signed)
+
+    @property
+    def macs(self) -> MacArrayConfig:
+        """The multiply-accumulates."""
+        return MacArrayConfig(
+            rows=self.rows,
+            columns=self.value_columns,
+            row_shape=self.weight_shape,
+            column_shape=signed(VALUE_BITS),
+            sum_bits=self.tile_sum_bits,
         )
-
-    @property
-    def product_latency(self) -> int:
-        """Cycles from operands to their product, with a register between multiplier and sum.
-
-        Multipliers stand in columns of their own, too far from most adders to add in one cycle.
-        """
-        return self.multiplier.latency + 1
-
-    @property
-    def gather_latency(self) -> int:
-        """Cycles from a row's accumulators to the one word of all rows."""
-        levels, rows = 0, self.rows
-        while rows > 1:
-            levels, rows = levels + 1, -(-rows // GATHER)
-        return 1 + levels
 
     @property
     def latency(self) -> int:
         """Cycles from a group's last key to its sums of row 0; row r comes r cycles later.
 
-        Broadcast, product, accumulator, gathering, operands of the difference, difference, sum.
+        Multiply-accumulates, operands of the difference, difference, sum.
         """
-        return 1 + self.product_latency + 1 + self.gather_latency + 1 + 1 + 1
+        return self.macs.latency + 1 + 1 + 1
 
     @property
     def i_shape(self) -> StructLayout:
         """The weights of one key, its values of one group, and where in the row block it is."""
-        weight = signed(self.weight_bits) if self.weight_signed else unsigned(self.weight_bits)
         return StructLayout(
             {
-                "weight": ArrayLayout(weight, self.rows),
+                "weight": ArrayLayout(self.weight_shape, self.rows),
                 "value": ArrayLayout(signed(VALUE_BITS), self.value_columns),
                 "last_key": 1,
                 "first_tile": 1,
@@ -179,9 +165,8 @@ class ValueArray(wiring.Component):
     `spill_loop` after the one of the same group. A key that does not count has weight 0. Nothing
     stalls.
 
-    Row r works r cycles after row 0, so that one row of sums a cycle is exchanged. Accumulators are
-    never cleared: they count modulo 2**tile_sum_bits, and what they gained since the group
-    before is added to the row's sum so far, which waits in the spill memory between tiles.
+    One row of sums a cycle is exchanged: what the accumulators gained since the group before is
+    added to the row's sum so far, which waits in the spill memory between tiles.
 
     *Timing*: with `last_tile`, row r of a group leaves `config.latency` + r cycles after the push
     of its `last_key`. A tile takes `config.tile_interval` cycles.
@@ -205,23 +190,17 @@ class ValueArray(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """Build the rows, gather their sums, and add what was spilled."""
+        """Multiply and accumulate, and add what was spilled."""
         m = Module()
-        burst = self._count_rows(m)
-        levels = self._rows(m)
-        while len(levels) > 1:
-            groups = [levels[k : k + GATHER] for k in range(0, len(levels), GATHER)]
-            joined = [
-                Signal.like(levels[0], name=f"gathered_{len(groups)}_{k}")
-                for k in range(len(groups))
-            ]
-            for register, parts in zip(joined, groups, strict=True):
-                word: Value = parts[0]
-                for part in parts[1:]:
-                    word = word | part
-                m.d.sync += register.eq(word)
-            levels = joined
-        self._accumulate(m, burst, levels[0])
+        payload = self.i.payload
+        m.submodules.macs = macs = MacArray(self.config.macs)
+        m.d.comb += [
+            macs.i.valid.eq(self.i.valid),
+            Value.cast(macs.i.payload.row).eq(Cat(payload.weight)),
+            Value.cast(macs.i.payload.column).eq(Cat(payload.value)),
+            macs.i.payload.last.eq(payload.last_key),
+        ]
+        self._accumulate(m, self._count_rows(m), Value.cast(macs.sums))
         return m
 
     def _count_rows(self, m: Module) -> _Burst:
@@ -245,50 +224,7 @@ class ValueArray(wiring.Component):
             m.d.sync += burst.row.eq(burst.row + 1)
         return burst
 
-    def _rows(self, m: Module) -> list[Signal]:
-        """Multiply and accumulate; a row's sums at its group's end, and 0 at any other time."""
-        config = self.config
-        weights = [Value.cast(weight) for weight in self.i.payload.weight]
-        value = self.i.payload.value
-        flags = {"valid": self.i.valid, "ended": self.i.valid & self.i.payload.last_key}
-        ends = []
-        for row in range(config.rows):
-            # Handed down from row to row; the weights of the rows below wait beside it.
-            for index in range(row, config.rows):
-                later = Signal.like(weights[index], name=f"weight_{row}_{index}", reset_less=True)
-                m.d.sync += later.eq(weights[index])
-                weights[index] = later
-            handed = Signal(value.shape(), name=f"value_{row}", reset_less=True)
-            m.d.sync += handed.eq(value)
-            value = handed
-            for name, flag in flags.items():
-                flags[name] = Signal(name=f"{name}_{row}")
-                m.d.sync += flags[name].eq(flag)
-
-            accumulate, ended = flags["valid"], flags["ended"]
-            for stage in range(config.product_latency):
-                now = Signal(2, name=f"flags_{row}_{stage}")
-                m.d.sync += now.eq(Cat(accumulate, ended))
-                accumulate, ended = now[0], now[1]
-            # High but for one cycle. It clears a whole word: no gate behind its register.
-            clear = Signal(init=1, name=f"clear_{row}")
-            m.d.sync += clear.eq(~ended)
-            sums = []
-            for column in range(config.value_columns):
-                m.submodules[f"cell_{row}_{column}"] = cell = Multiplier(config.multiplier)
-                product = Signal.like(cell.o, name=f"product_{row}_{column}", reset_less=True)
-                total = Signal(signed(config.tile_sum_bits), name=f"sum_{row}_{column}")
-                m.d.comb += [cell.a.eq(weights[row]), cell.b.eq(value[column])]
-                m.d.sync += product.eq(cell.o)
-                with m.If(accumulate):
-                    m.d.sync += total.eq(total + product)
-                sums.append(total)
-            end = Signal(len(sums) * config.tile_sum_bits, name=f"end_{row}", reset_less=True)
-            m.d.sync += end.eq(Mux(clear, 0, Cat(sums)))
-            ends.append(end)
-        return ends
-
-    def _accumulate(self, m: Module, burst: _Burst, sums: Signal) -> None:
+    def _accumulate(self, m: Module, burst: _Burst, sums: Value) -> None:
         """What each word gained since the one of its row before, added to what was spilled."""
         config = self.config
         tile_bits, bits = config.tile_sum_bits, config.sum_bits

@@ -9,6 +9,7 @@ from hw.attention.config import AttentionConfig
 from hw.attention.score_sequencer import SETTLE, record_shape
 from hw.lib.arith import times
 from hw.lib.credit import Push, PushSignature
+from hw.lib.stream import SkidBuffer, SkidBufferConfig
 
 __all__ = ["ValueSequencer", "ValueSequencerConfig"]
 
@@ -115,18 +116,15 @@ class ValueSequencer(wiring.Component):
         attention = self.config.attention
         tile_words = attention.columns * attention.groups
 
-        # Hold the next record, with its address worked out.
-        held = Signal()
-        record = Signal(record_shape(attention), reset_less=True)
-        value_at = Signal(self.config.read_shape["value"].shape, reset_less=True)
-        done = Signal()
-        m.d.comb += self.i.ready.eq(~held | done)
-        with m.If(self.i.ready):
-            m.d.sync += [
-                held.eq(self.i.valid),
-                record.eq(self.i.payload),
-                value_at.eq(times(self.i.payload.key_tile, tile_words)),
-            ]
+        # Hold the next two records, with their addresses worked out.
+        m.submodules.next = held = SkidBuffer(SkidBufferConfig(shape=self._held_shape))
+        m.d.comb += [
+            held.i.valid.eq(self.i.valid),
+            self.i.ready.eq(held.i.ready),
+            held.i.payload.record.eq(self.i.payload),
+            held.i.payload.value.eq(times(self.i.payload.key_tile, tile_words)),
+        ]
+        record, done = held.o.payload.record, held.o.ready
 
         # Decide: a tile, or row blocks without one that end a head.
         busy, settling = Signal(range(self.config.interval)), Signal(2)
@@ -136,7 +134,7 @@ class ValueSequencer(wiring.Component):
         values, weights, room = Signal(), Signal(), Signal()
         m.d.sync += [values.eq(self.value_full), weights.eq(self.ready), room.eq(self.room)]
         start, finish, describe = Signal(), Signal(), Signal()
-        ready = held & settled & free & values
+        ready = held.o.valid & settled & free & values
         m.d.comb += [
             start.eq(ready & record.data & weights & (room | ~record.last)),
             finish.eq(ready & ~record.data & room),
@@ -162,8 +160,14 @@ class ValueSequencer(wiring.Component):
             m.d.sync += [settling.eq(settling - 1), settled.eq(settling == 1)]
 
         self._tell(m, record, start, describe)
-        self._read(m, record, start, finish, value_at, ended)
+        self._read(m, held.o.payload, start, finish, ended)
         return m
+
+    @property
+    def _held_shape(self) -> StructLayout:
+        """A record, and where its tile's values are."""
+        value = self.config.read_shape.members["value"]
+        return StructLayout({"record": record_shape(self.config.attention), "value": value})
 
     def _tell(self, m: Module, record, start: Signal, describe: Signal) -> None:
         """Describe the row block, counting the empty ones before its first tile."""
@@ -182,17 +186,10 @@ class ValueSequencer(wiring.Component):
             block.refused.eq(record.refused),
         ]
 
-    def _read(
-        self,
-        m: Module,
-        record,
-        start: Signal,
-        finish: Signal,
-        value_at: Signal,
-        ended: Signal,
-    ) -> None:
+    def _read(self, m: Module, held, start: Signal, finish: Signal, ended: Signal) -> None:
         """Walk a column group's keys, then the next group's; idle where there are fewer keys."""
         config, attention = self.config, self.config.attention
+        record = held.record
         groups, columns, cycles = attention.groups, attention.columns, self.config.pass_cycles
         read = self.o_read.payload
         active, ending, keep = Signal(), Signal(), Signal()
@@ -214,8 +211,8 @@ class ValueSequencer(wiring.Component):
                 active.eq(1),
                 step.eq(0),
                 group.eq(0),
-                read.value.eq(value_at),
-                group_at.eq(value_at + 1),
+                read.value.eq(held.value),
+                group_at.eq(held.value + 1),
                 read.first_tile.eq(record.first),
                 read.last_tile.eq(record.last),
                 ending.eq(record.end),

@@ -192,7 +192,8 @@ class _Run:
         self.log_pops: list[int] = []
         self.recorded = 0
         self.waiting: list[_Record] = []
-        self.value_done = self.value_settled = self.value_free = 0
+        self.value_done = [-1, -1]
+        self.value_settled = self.value_free = 0
         self.skips = self.skips_before = 0
 
         # Constants, worked out once: the loops below run for every tile.
@@ -231,13 +232,15 @@ class _Run:
         interval = timing.score_sequencer.interval
         whole = config.layer.row_numerics.needs_max
         result.loaded = max(self.query.full(0), self.key.full(0))
-        done = settled = free = 0
+        done = before = -1
+        settled = free = 0
         for index in range(dispatch.count):
-            accepted = max(dispatch.offered(index), done)
+            # Two commands may wait: the one before the last must be done.
+            accepted = max(dispatch.offered(index), before + 1)
             command = dispatch.commands[index]
             n = command.job
             dispatch.taken(index, accepted)
-            done = accepted + 1
+            before, done = done, max(accepted, done) + 1
             if command.none and not command.end:
                 self.skips += 1
                 continue
@@ -324,10 +327,12 @@ class _Run:
             read = max(read, self.log_pops[before] + 1)
         self.log_reads.append(read)
         offered = read + self.to_offer
-        taken = max(offered, self.value_done)
+        # Two records may wait, too.
+        taken = max(offered, self.value_done[-2] + 1)
         self.log_pops.append(taken)
         kv = self.kv_of[record.job]
-        start = max(taken + 1, self.value_settled, self.value_free, self.value.full(kv) + 1)
+        start = max(taken, self.value_done[-1]) + 1
+        start = max(start, self.value_settled, self.value_free, self.value.full(kv) + 1)
         if record.last or not record.data:
             start = max(start, self.output.room() + 1)
         complete = 0
@@ -337,7 +342,7 @@ class _Run:
             self.freed.append(start + self.reads)
             self.value_free = start + self.value_interval
             complete = start + self.to_complete
-        self.value_done = start
+        self.value_done.append(start)
         if record.end:
             released = start + (self.reads if record.data else 0)
             self.value_settled = released + SETTLE

@@ -1,0 +1,198 @@
+"""An outer product a cycle, accumulated: R rows of C multipliers, each a cycle behind the last."""
+
+from dataclasses import dataclass
+
+from amaranth.hdl import Cat, Module, Mux, Shape, Signal, Value, signed
+from amaranth.lib import wiring
+from amaranth.lib.data import ArrayLayout, StructLayout
+from amaranth.lib.wiring import In, Out
+
+from hw.lib.credit import Push, PushSignature
+from hw.prim.multiply import Multiplier, MultiplierConfig
+
+__all__ = ["SIDES", "MacArray", "MacArrayConfig"]
+
+SIDES = (1, 2, 4, 8, 16)
+"""Rows, and columns, that an array may have."""
+
+GATHER = 4
+"""Rows that one level of gathering joins: the inputs of a look-up table."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MacArrayConfig:
+    """Size of an array of multiply-accumulates.
+
+    Parameters
+    ----------
+    rows, columns
+        Powers of two up to 16.
+    row_shape, column_shape
+        Formats of the operand that a row shares, and of the one that a column shares.
+    sum_bits
+        Bits of an accumulator.
+    """
+
+    rows: int
+    columns: int
+    row_shape: Shape
+    column_shape: Shape
+    sum_bits: int
+
+    def __post_init__(self) -> None:
+        for field in ("rows", "columns"):
+            if getattr(self, field) not in SIDES:
+                raise ValueError(
+                    f"MacArrayConfig.{field} must be a power of two from 1 to {SIDES[-1]}, "
+                    f"got {getattr(self, field)}"
+                )
+        if self.sum_bits < 1:
+            raise ValueError(f"MacArrayConfig.sum_bits must be at least 1, got {self.sum_bits}")
+
+    @property
+    def multiplier(self) -> MultiplierConfig:
+        """The multiplier of a row's and a column's operand."""
+        return MultiplierConfig(
+            a_width=self.row_shape.width,
+            a_signed=self.row_shape.signed,
+            b_width=self.column_shape.width,
+            b_signed=self.column_shape.signed,
+        )
+
+    @property
+    def product_latency(self) -> int:
+        """Cycles from operands to their product, with a register between multiplier and sum.
+
+        Multipliers stand in columns of their own, too far from most adders to add in one cycle.
+        """
+        return self.multiplier.latency + 1
+
+    @property
+    def gather_latency(self) -> int:
+        """Cycles from a row's accumulators to the one word of all rows."""
+        levels, rows = 0, self.rows
+        while rows > 1:
+            levels, rows = levels + 1, -(-rows // GATHER)
+        return 1 + levels
+
+    @property
+    def latency(self) -> int:
+        """Cycles from a `last` to the sums of row 0; row r comes r cycles later.
+
+        Operands at the row, product, accumulator, gathering.
+        """
+        return 1 + self.product_latency + 1 + self.gather_latency
+
+    @property
+    def i_shape(self) -> StructLayout:
+        """Operands of every row and of every column, and whether they end a sum."""
+        return StructLayout(
+            {
+                "row": ArrayLayout(self.row_shape, self.rows),
+                "column": ArrayLayout(self.column_shape, self.columns),
+                "last": 1,
+            }
+        )
+
+    @property
+    def sums_shape(self) -> ArrayLayout:
+        """The accumulators of a row."""
+        return ArrayLayout(signed(self.sum_bits), self.columns)
+
+
+class MacArray(wiring.Component):
+    """sum[r][c] += row[r] · column[c], modulo 2**sum_bits, for every push, from 0 at reset.
+
+    Contract: accumulators are never cleared; what a sum gained since another is the difference of
+    the two. So there is no gate in their loop, and no signal to them but their enable. Each `last`
+    shows the sums up to and with its push, row after row. A `last` comes at least `rows` cycles
+    after the one before. Nothing stalls.
+
+    Row r works r cycles after row 0, so that one row of sums leaves a cycle; the columns' operands
+    are handed down from row to row, and no register drives more than a row.
+
+    *Timing*: `sums` is that of row r `config.latency` + r cycles after the push of a `last`, and 0
+    where no row is due.
+
+    *Members*
+    i
+        Push of {row, column, last}.
+    sums
+        Accumulators of a row.
+
+    *Source*: docs/attention.md, "The pipeline".
+    """
+
+    i: Push
+    sums: Signal
+
+    def __init__(self, config: MacArrayConfig):
+        self.config = config
+        super().__init__({"i": In(PushSignature(config.i_shape)), "sums": Out(config.sums_shape)})
+
+    def elaborate(self, platform: object) -> Module:
+        """Build the rows, and gather their sums."""
+        m = Module()
+        level = self._rows(m)
+        while len(level) > 1:
+            groups = [level[k : k + GATHER] for k in range(0, len(level), GATHER)]
+            joined = [
+                Signal.like(level[0], name=f"gathered_{len(groups)}_{k}")
+                for k in range(len(groups))
+            ]
+            for register, parts in zip(joined, groups, strict=True):
+                word: Value = parts[0]
+                for part in parts[1:]:
+                    word = word | part
+                m.d.sync += register.eq(word)
+            level = joined
+        m.d.comb += Value.cast(self.sums).eq(level[0])
+        return m
+
+    def _rows(self, m: Module) -> list[Signal]:
+        """Hand operands down, row by row; each row's sums where they are due, and 0 elsewhere."""
+        waiting = [Value.cast(operand) for operand in self.i.payload.row]
+        columns: Value = self.i.payload.column
+        flags = {"valid": self.i.valid, "ended": self.i.valid & self.i.payload.last}
+        ends = []
+        for row in range(self.config.rows):
+            # The operands of the rows below wait beside those that are handed down.
+            for index in range(row, self.config.rows):
+                later = Signal.like(waiting[index], name=f"row_{row}_{index}", reset_less=True)
+                m.d.sync += later.eq(waiting[index])
+                waiting[index] = later
+            handed = Signal(columns.shape(), name=f"column_{row}", reset_less=True)
+            m.d.sync += handed.eq(columns)
+            columns = handed
+            for name, flag in flags.items():
+                flags[name] = Signal(name=f"{name}_{row}")
+                m.d.sync += flags[name].eq(flag)
+            ends.append(self._row(m, row, waiting[row], columns, flags))
+        return ends
+
+    def _row(
+        self, m: Module, row: int, operand: Value, columns: Value, flags: dict[str, Signal]
+    ) -> Signal:
+        """Multiply and accumulate."""
+        config = self.config
+        accumulate, ended = flags["valid"], flags["ended"]
+        for stage in range(config.product_latency):
+            now = Signal(2, name=f"flags_{row}_{stage}")
+            m.d.sync += now.eq(Cat(accumulate, ended))
+            accumulate, ended = now[0], now[1]
+        # High but for one cycle. It clears a whole word: no gate behind its register.
+        clear = Signal(init=1, name=f"clear_{row}")
+        m.d.sync += clear.eq(~ended)
+        sums = []
+        for column in range(config.columns):
+            m.submodules[f"cell_{row}_{column}"] = cell = Multiplier(config.multiplier)
+            product = Signal.like(cell.o, name=f"product_{row}_{column}", reset_less=True)
+            total = Signal(signed(config.sum_bits), name=f"sum_{row}_{column}")
+            m.d.comb += [cell.a.eq(operand), cell.b.eq(columns[column])]
+            m.d.sync += product.eq(cell.o)
+            with m.If(accumulate):
+                m.d.sync += total.eq(total + product)
+            sums.append(total)
+        end = Signal(len(sums) * config.sum_bits, name=f"end_{row}", reset_less=True)
+        m.d.sync += end.eq(Mux(clear, 0, Cat(sums)))
+        return end
