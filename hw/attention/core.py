@@ -220,9 +220,8 @@ def _join_weights(m: Module, timing: AttentionTiming, parts: _Parts) -> tuple[An
         m.submodules.undivided = ring = BlockRing(timing.undivided)
         m.submodules.divide = divide = Divide(timing.divide, timing.undivided.o_shape)
         weigher, word = parts.weigher, parts.weigher.o_weight
+        _join_room(m, timing, parts.scores, ring.room, ring.take)
         m.d.comb += [
-            parts.scores.advance.eq(ring.room),
-            ring.take.eq(parts.scores.start),
             ring.i.valid.eq(word.valid),
             ring.i.payload.word.weight.eq(word.payload.weight),
             ring.i.payload.last.eq(word.payload.last),
@@ -231,16 +230,21 @@ def _join_weights(m: Module, timing: AttentionTiming, parts: _Parts) -> tuple[An
         connect(m, weigher.o_block, ring.i_block)
         connect(m, ring.o, divide.i)
         last_ring, source = ring, divide
-    m.d.comb += [
-        last_ring.advance.eq(parts.weights.room),
-        parts.weights.start.eq(last_ring.start),
-        parts.weights.i.valid.eq(source.o_weight.valid),
-    ]
+    _join_room(m, timing, last_ring, parts.weights.room, parts.weights.start)
+    m.d.comb += parts.weights.i.valid.eq(source.o_weight.valid)
     for field in ("weight", "row", "row_end", "end"):
         m.d.comb += getattr(parts.weights.i.payload, field).eq(
             getattr(source.o_weight.payload, field)
         )
     return source.o_weight, source.o_factor
+
+
+def _join_room(
+    m: Module, timing: AttentionTiming, ring: BlockRing, room: Signal, start: Signal
+) -> None:
+    """Let a ring start a tile where there is room for it, and take that room."""
+    domain = m.d.sync if timing.hop else m.d.comb
+    domain += [ring.advance.eq(room), start.eq(ring.start)]
 
 
 def _join_values(

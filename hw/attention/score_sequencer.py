@@ -13,7 +13,7 @@ from hw.lib.stream import SkidBuffer, SkidBufferConfig
 __all__ = ["SETTLE", "ScoreSequencer", "ScoreSequencerConfig", "head_shape", "record_shape"]
 
 SETTLE = 3
-"""Cycles from the release of a head's operands to the next start, at least."""
+"""Cycles from the last read of a head's operands to the next start, at least."""
 
 
 def head_shape(config: AttentionConfig) -> StructLayout:
@@ -106,8 +106,8 @@ class ScoreSequencer(wiring.Component):
     *Timing*: a command accepted in cycle t can start in t + 1; what allows it must hold in the
     cycle before. A tile that starts in t reads its dimensions in t + 1 ... t + head_dim, and is
     told of in t + 1; the next one starts `interval` cycles after it at the earliest, an empty row
-    block that ends no head takes one cycle. After a head's operands are released nothing starts
-    for `SETTLE` cycles, in which their state follows.
+    block that ends no head takes one cycle. A head's operands are released in the cycle after their
+    last read; from that read on nothing starts for `SETTLE` cycles, in which their state follows.
 
     *Members*
     i, i_head
@@ -207,7 +207,8 @@ class ScoreSequencer(wiring.Component):
         m.d.comb += ends.eq((start & command.end) | finish)
         # Later by a cycle, and in time: the next head is looked at when it may start.
         m.d.sync += self.i_head.ready.eq(ends)
-        with m.If(self.release_query):
+        released = Signal()
+        with m.If(released):
             m.d.sync += [settling.eq(SETTLE - 1), settled.eq(0)]
         with m.Elif(ends):
             m.d.sync += settled.eq(0)
@@ -215,7 +216,7 @@ class ScoreSequencer(wiring.Component):
             m.d.sync += [settling.eq(settling - 1), settled.eq(settling == 1)]
 
         self._note(m, command, start, count, finish)
-        self._read(m, held.o.payload, start, finish)
+        self._read(m, held.o.payload, start, finish, released)
         return m
 
     @property
@@ -260,7 +261,7 @@ class ScoreSequencer(wiring.Component):
             tile.head.eq(head),
         ]
 
-    def _read(self, m: Module, held, start: Signal, finish: Signal) -> None:
+    def _read(self, m: Module, held, start: Signal, finish: Signal, released: Signal) -> None:
         """Read a dimension a cycle, and release the operands with the last of a head."""
         dims = self.config.attention.layer.head_dim
         read = self.o_read.payload
@@ -270,8 +271,12 @@ class ScoreSequencer(wiring.Component):
         m.d.comb += [
             self.o_read.valid.eq(active),
             read.last.eq(last),
-            self.release_query.eq(ending & active & last),
-            self.release_key.eq(self.release_query & ~keep),
+            released.eq((ending & active & last) | finish),
+        ]
+        # Told a cycle later, to parts far away.
+        m.d.sync += [
+            self.release_query.eq(released),
+            self.release_key.eq(released & ~Mux(finish, self.i_head.payload.keep, keep)),
         ]
         with m.If(start):
             m.d.sync += [
@@ -290,9 +295,4 @@ class ScoreSequencer(wiring.Component):
                 last.eq(left == 1),
                 read.query.eq(read.query + 1),
                 read.key.eq(read.key + 1),
-            ]
-        with m.If(finish):
-            m.d.comb += [
-                self.release_query.eq(1),
-                self.release_key.eq(~self.i_head.payload.keep),
             ]

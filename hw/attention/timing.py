@@ -189,6 +189,15 @@ class AttentionTiming:
         return self.divide.latency if self.divide else self.weigher.weight_latency
 
     @property
+    def hop(self) -> int:
+        """Cycles in which room is told to a ring, and a start of the ring to what has the room.
+
+        The two lie far apart. The second start after one must know of it: tiles of fewer words than
+        three follow each other too quickly.
+        """
+        return 1 if self.config.tile.words > 2 else 0
+
+    @property
     def settle(self) -> int:
         """Cycles from a tile's last weights to the factor of its last row, and one more."""
         if self.divide:
@@ -204,6 +213,7 @@ class AttentionTiming:
             + self.config.tile.words
             + self.settle
             + self.value_sequencer.interval
+            + self.hop
             + WEIGHT_LOOP
         )
         pace = max(self.array.tile_interval, self.config.tile.words, self.value_sequencer.interval)

@@ -65,7 +65,8 @@ class ValueSequencer(wiring.Component):
     *Timing*: a record accepted in cycle t can start in t + 1; what allows it must hold in the
     cycle before, and the output is told in the cycle after. A tile that starts in t is read in
     t + 1 ... t + read_cycles, column group by column group; the next starts `interval` cycles after
-    it at the earliest. After the release of a head's values nothing starts for `SETTLE` cycles.
+    it at the earliest. A head's values are released in the cycle after their last read; from that
+    read on nothing starts for `SETTLE` cycles.
 
     *Members*
     i
@@ -202,9 +203,17 @@ class ValueSequencer(wiring.Component):
             self.o_read.valid.eq(active & (step < columns)),
             read.key.eq(step),
             read.last_key.eq(step == columns - 1),
-            self.free.eq(active & last_step & last_group),
             ended.eq((self.free & ending) | (finish & record.end)),
+        ]
+        # Both are told to parts far away, from registers: `free` in a tile's last cycle all the
+        # same, the release in the cycle after it.
+        cycles_left = Signal(range(self.config.read_cycles))
+        m.d.sync += [
+            self.free.eq(Mux(start, self.config.read_cycles == 1, cycles_left == 1)),
             self.release_value.eq(ended & ~Mux(finish, record.keep, keep)),
+            cycles_left.eq(
+                Mux(start, self.config.read_cycles - 1, cycles_left - cycles_left.any())
+            ),
         ]
         with m.If(start):
             m.d.sync += [

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from hw.attention.config import AttentionConfig
 from hw.attention.score_sequencer import head_shape
+from sim.bench.simulators import Simulator
 from sim.bench.streams import Sink, Source, StreamTrace, budget_of, run_streams
 from sim.cycle.heads import Loaded, head_cycles, source_of
 from spec.tiles import GROUP, BlockBitmap, ColumnIntervals
@@ -58,8 +59,9 @@ def simulate(
     stall: float = 0.0,
     seed: int = 1,
     b: int = 0,
+    simulator: Simulator = Simulator.ICARUS,
 ) -> AttentionTrace:
-    """Run all heads through emitted Verilog in Icarus.
+    """Run all heads through emitted Verilog.
 
     Parameters
     ----------
@@ -79,6 +81,8 @@ def simulate(
         Of the stalls.
     b
         Index of the batch.
+    simulator
+        What runs it.
 
     Raises
     ------
@@ -109,6 +113,7 @@ def simulate(
         seconds=120 + 4 * budget / cycles_per_second(config),
         stall=stall,
         seed=seed,
+        simulator=simulator,
     )
     return _read(config, heads, queries, trace)
 

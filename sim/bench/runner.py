@@ -1,17 +1,17 @@
-"""Emitted Verilog in Icarus, driven by a cocotb module of ours, within a bound of time."""
+"""Emitted Verilog in a simulator, driven by a cocotb module of ours, within a bound of time."""
 
 import contextlib
 import importlib.util
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from sim.bench.simulators import Simulator
 from spec import SpecError
 
 __all__ = ["BenchError", "run_bench"]
@@ -33,6 +33,7 @@ def run_bench(
     folder: Path,
     seconds: float,
     variables: Mapping[str, str],
+    simulator: Simulator = Simulator.ICARUS,
 ) -> None:
     """Compile `sources` and run every cocotb test in `module` on the module `top`.
 
@@ -48,19 +49,17 @@ def run_bench(
         Bound of the compilation and simulation together.
     variables
         Handed to the cocotb module through the environment.
+    simulator
+        What runs it.
 
     Raises
     ------
     SpecError
-        Icarus Verilog or cocotb is missing.
+        The simulator or cocotb is missing.
     BenchError
         The simulation fails or exceeds its time.
     """
-    for tool in ("iverilog", "vvp"):
-        if shutil.which(tool) is None:
-            raise SpecError(
-                "Icarus Verilog is not installed (no iverilog on PATH): apt-get install iverilog"
-            )
+    environment = simulator.environment()
     if importlib.util.find_spec("cocotb_tools") is None:
         raise SpecError("cocotb is not installed beside this Python: run scripts/setup sim")
     folder.mkdir(parents=True, exist_ok=True)
@@ -70,13 +69,19 @@ def run_bench(
         "top": top,
         "module": module,
         "folder": str(folder),
+        "simulator": simulator.value,
     }
     # cocotb's runner has no bound of its own, so it runs in a process group that can be ended.
     with log.open("wb") as sink:
         child = subprocess.Popen(
             [sys.executable, "-m", __name__, json.dumps(job)],
             cwd=folder,
-            env={**os.environ, **variables, "PYTHONPATH": os.pathsep.join(_paths())},
+            env={
+                **os.environ,
+                **environment,
+                **variables,
+                "PYTHONPATH": os.pathsep.join(_paths()),
+            },
             stdin=subprocess.DEVNULL,
             stdout=sink,
             stderr=subprocess.STDOUT,
@@ -104,16 +109,14 @@ def _child(job: dict) -> None:
     from cocotb_tools.check_results import get_results
     from cocotb_tools.runner import get_runner
 
-    runner = get_runner("icarus")
+    runner = get_runner(job["simulator"])
     runner.build(
         sources=job["sources"],
         hdl_toplevel=job["top"],
         build_dir=job["folder"],
         always=True,
         timescale=("1ns", "1ps"),
-        # As the plain Verilog that it is: by later rules, Icarus never evaluates an ``always @*``
-        # whose inputs do not change after time 0.
-        build_args=["-g2005"],
+        build_args=Simulator(job["simulator"]).build_options,
     )
     results = runner.test(
         hdl_toplevel=job["top"],

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from sim.bench.runner import run_bench
+from sim.bench.simulators import Simulator
 
 __all__ = ["Sink", "Source", "StreamTrace", "budget_of", "run_streams"]
 
@@ -84,8 +85,9 @@ def run_streams(
     seconds: float,
     stall: float | Mapping[str, float] = 0.0,
     seed: int = 1,
+    simulator: Simulator = Simulator.ICARUS,
 ) -> StreamTrace:
-    """Run a module of emitted Verilog in Icarus until every input is taken and every sink is full.
+    """Run a module of emitted Verilog until every input is taken and every sink is full.
 
     Parameters
     ----------
@@ -99,6 +101,8 @@ def run_streams(
         Probability, each cycle, of not offering or not accepting; of every stream, or by name.
     seed
         Of the stalls.
+    simulator
+        What runs it.
 
     Raises
     ------
@@ -138,6 +142,7 @@ def run_streams(
         folder=folder,
         seconds=seconds,
         variables={JOB: str(job)},
+        simulator=simulator,
     )
     return StreamTrace(**json.loads(results.read_text()))
 

@@ -198,7 +198,7 @@ class _Run:
 
         # Constants, worked out once: the loops below run for every tile.
         words = config.tile.words
-        self.words = words
+        self.words, self.hop = words, timing.hop
         self.score_places = config.ring_tiles
         self.weight_places = timing.weights.tiles
         self.log_places, self.log_ahead = timing.log.depth, timing.log.ahead.depth
@@ -255,9 +255,9 @@ class _Run:
             if command.end:
                 released = done if command.none else done + dims
                 settled = released + SETTLE
-                self.query.release(released)
+                self.query.release(released + 1)
                 if not jobs[n].keep:
-                    self.key.release(released)
+                    self.key.release(released + 1)
             record = _Record(
                 pushed=done + 1,
                 job=n,
@@ -300,7 +300,7 @@ class _Run:
         start = 0
         for _ in range(tiles):
             before = len(self.issued_last) - self.score_places
-            start = max(ready, self.divided[before] + 1 if before >= 0 else 0)
+            start = max(ready, self.divided[before] + 1 + self.hop if before >= 0 else 0)
             if self.issued_last:
                 start = max(start, self.issued_last[-1])
             self.issued_last.append(start + self.words)
@@ -310,7 +310,7 @@ class _Run:
         """Let the next tile start in the last ring; when its weights may be used."""
         ends = self.divided if self.divides else self.issued_last
         before = len(ends) - self.weight_places
-        start = max(ready, self.freed[before] + 1 if before >= 0 else 0)
+        start = max(ready, self.freed[before] + 1 + self.hop if before >= 0 else 0)
         if ends:
             start = max(start, ends[-1])
         ends.append(start + self.words)
@@ -347,7 +347,7 @@ class _Run:
             released = start + (self.reads if record.data else 0)
             self.value_settled = released + SETTLE
             if not self.jobs[record.job].keep:
-                self.value.release(released)
+                self.value.release(released + 1)
         self.skips_before += record.skips
         if record.last or not record.data:
             self.output.push(
