@@ -110,7 +110,7 @@ class BlockRing(wiring.Component):
 
     *Timing*, in cycles; a register's value in cycle t is that before the edge which ends t:
 
-    - `room` in t says that tiles - (takes before t) + (last words issued before t) is above 0.
+    - `room` in t says that tiles - (takes before t) + (last words issued before t - 1) is above 0.
     - *ready* in t is (tiles announced before t - 1) - (`start`s before t).
     - `start` is high in t exactly if ready is above 0, `advance` is high, and no word is issued in
       t or it is the last of its tile.
@@ -188,12 +188,15 @@ class BlockRing(wiring.Component):
         spare = Signal(count_shape, init=config.tiles - 1)
         ready = Signal(count_shape, init=-1)
         announced = Signal(range(config.tiles + 1))
+        # A reader may lie far from those who ask for room.
+        freed_before = Signal()
         m.d.comb += [
             self.room.eq(~spare[-1]),
             self.start.eq((~active | end) & ~ready[-1] & self.advance),
         ]
         m.d.sync += [
-            spare.eq(spare + Cat(freed ^ self.take, self.take & ~freed).as_signed()),
+            freed_before.eq(freed),
+            spare.eq(spare + Cat(freed_before ^ self.take, self.take & ~freed_before).as_signed()),
             announced.eq(Mux(self.i_block.valid, self.i_block.payload.tiles, 0)),
             ready.eq(ready + announced - self.start),
         ]

@@ -278,7 +278,7 @@ class _Run:
     def _ring_room(self) -> int:
         """First cycle in which the score ring has a place for the next tile."""
         before = len(self.result.tile_starts) - self.score_places
-        return self.issued_last[before] + 1 if before >= 0 else 0
+        return self.issued_last[before] + 2 if before >= 0 else 0
 
     def _log_room(self) -> int:
         """First cycle in which the log has a place for the next record."""
@@ -300,7 +300,7 @@ class _Run:
         start = 0
         for _ in range(tiles):
             before = len(self.issued_last) - self.score_places
-            start = max(ready, self.divided[before] + 1 + self.hop if before >= 0 else 0)
+            start = max(ready, self.divided[before] + 2 + self.hop if before >= 0 else 0)
             if self.issued_last:
                 start = max(start, self.issued_last[-1])
             self.issued_last.append(start + self.words)

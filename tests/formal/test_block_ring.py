@@ -56,7 +56,7 @@ class Contract:
         self.active, self.last = self["active"], self["last"]
         self.base = Mux(self.active, self["tile_at"], self["next_tile"])
         self.issued = Mux(self.active, self["word"], 0)
-        self.tiles_taken = self.config.tiles - (self["spare"] + 1)
+        self.tiles_taken = self.config.tiles - (self["spare"] + 1) - self["freed_before"]
         self.words()
         self.tiles()
         if self.config.row_shape is not None:
@@ -109,6 +109,7 @@ class Contract:
         left = Mux(active, size - word, 0)
         self.tiles_announced = active + ready + 1 + announced
         meets = ram.write.enable & (ram.write.address == ram.read.address)
+        freed = delayed(m, active & self["end"], 1)
         follows = Mux(tile_at == config.tiles - 1, 0, tile_at + 1)
         self.say(
             words.enter.eq(ram.write.enable),
@@ -123,6 +124,7 @@ class Contract:
             Assert(~active | ~meets, "no read meets a write"),
             Assert(port.room == (self["spare"] >= 0), "offers what is free"),
             Assert(self["spare"] >= -1, "no place is given twice"),
+            Assert(self["freed_before"] == freed, "frees what was read"),
             Assert(self.stored + unwritten == self.tiles_taken * size, "spare counts the free"),
             Assert(ready >= -1, "counts no tile twice"),
             Assert(
@@ -306,7 +308,7 @@ def test_ring_reads_and_writes_at_once(one_word_ram):
 @pytest.mark.parametrize(
     ("right", "wrong", "line"),
     [
-        ("freed = active & end", "freed = self.start", "spare counts|without a tile"),
+        ("freed = active & end", "freed = self.start", "frees what was read|without a tile"),
         ("self._rows(m, row_index, freed & last)", "self._rows(m, row_index, freed)", "row"),
         ("first.eq(last)", "first.eq(0)", "first comes"),
     ],

@@ -56,7 +56,7 @@ class Neighbours:
         )
         to_write, to_read, rows_to_write, to_announce = deque(), deque(), deque(), deque()
         rows_of_block = {}
-        free, ready, arriving, left = config.tiles, 0, 0, 0
+        free, freeing, ready, arriving, left = config.tiles, 0, 0, 0, 0
         stimulus, room, start, out = [], [], [], {}
         total = sum(self.blocks) * tile.words
         while len(out) < total:
@@ -112,7 +112,8 @@ class Neighbours:
                 if config.row_shape is not None:
                     word["row"] = rows_of_block[number][word["row_index"]]
                 out[cycle + config.read_latency] = word
-            free += freed - now["take"]
+            free += freeing - now["take"]
+            freeing = freed
             ready += arriving - started
             arriving = announced
             left = tile.words if started else max(0, left - 1)
@@ -154,7 +155,7 @@ def test_every_cycle_is_as_the_rules_say(size, data):
 def test_tiles_follow_each_other_without_a_gap(size, with_rows):
     rows, row_words, tiles = size
     # Blocks of equal size, and room for one block and what arrives until its first tile is free.
-    config = config_of(rows, row_words, tiles + 3 + 4 // (rows * row_words), with_rows)
+    config = config_of(rows, row_words, tiles + 3 + 5 // (rows * row_words), with_rows)
     blocks = [tiles] * 4
     start, out = check(Neighbours(config, blocks, want=ALWAYS, push=ALWAYS, advance=ALWAYS))
     assert list(out) == list(range(min(out), min(out) + len(out)))
