@@ -118,7 +118,7 @@ class FineScan(wiring.Component):
                 q_high=Mux(entry.final, context.queries_last, q_top),
                 k_low=k_low,
                 k_high=Mux(row_end, context.keys_last, k_top),
-                overhangs=row_end & ~context.keys_last[: log2(sizes.columns)].all(),
+                overhangs=row_end & (context.keys_last[: log2(sizes.columns)] != sizes.columns - 1),
                 hint=entry.hint,
                 **{name: context[name] for name in ASKED},
                 keep=kept,

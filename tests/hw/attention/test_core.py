@@ -40,6 +40,7 @@ CORES = {
     "square": core((2, 2, 2), (16, 16, 8)),
     "tall_grouped": core((4, 2, 2), (13, 21, 8), heads=2, kv_heads=1, value_dim=4, mask=causal()),
     "wide_buffered": core((2, 4, 4), (13, 21, 8), heads=3, mask=causal(), buffers=2, compact=True),
+    "few_keys": core((2, 8, 2), (4, 4, 8)),
     "one_group": core((4, 4, 4), (16, 16, 4)),
     "sigmoid": core(row=Sigmoid()),
     "relu": core(row=Relu()),
