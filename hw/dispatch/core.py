@@ -49,6 +49,16 @@ class DispatchTiming:
         """
         return 2 + 1 + self.coarse.latency + 2 + self.fine_latency + 2
 
+    @property
+    def gap(self) -> int:
+        """Cycles from a command to the next, beyond a cycle a step of either walk.
+
+        Counted are the groups and the tiles walked from the first of the two to the tile after the
+        second, which shows that it is not the last. It takes a consumer that accepts at once, and
+        a queue that hides the fine level: ``command_depth >= fine_latency + 3``.
+        """
+        return 2
+
 
 class Dispatcher(wiring.Component):
     """Scans the mask of every job and commands the tiles that hold something, and only those.
@@ -61,8 +71,9 @@ class Dispatcher(wiring.Component):
     is all `none`; one without queries is as one row block of those.
 
     *Timing*: a group a cycle, and a tile of those that may hold something, without a gap between
-    row blocks or jobs; `sim.cycle.dispatch` gives the cycle of every command. From one command to
-    the next, past n dropped groups and t empty tiles, at most n + t + `timing.gap` cycles.
+    row blocks or jobs; `sim.cycle.dispatch` gives the cycle of every command. A run of n empty
+    groups and t empty tiles in groups that may hold something is passed in n + t cycles at most;
+    see `DispatchTiming.gap`.
 
     *Members*
     i_job
