@@ -99,15 +99,15 @@ class ScoreSequencerConfig:
 class ScoreSequencer(wiring.Component):
     """Starts a tile as soon as its operands are there and the score ring has a place for it.
 
-    Contract: commands are taken in order, each once. A command without a tile takes no cycle of the
-    score array; it is counted, and told with the next record. With a head's last command its
-    queries are released, and its keys unless the next head keeps them.
+    Contract: commands are taken in order, each once. Empty row blocks take no cycle of the score
+    array: they come as a count. With a head's last command its queries are released, and its keys
+    unless the next head keeps them.
 
     *Timing*: a command accepted in cycle t can start in t + 1; what allows it must hold in the
     cycle before. A tile that starts in t reads its dimensions in t + 1 ... t + head_dim, and is
-    told of in t + 1; the next one starts `interval` cycles after it at the earliest, an empty row
-    block that ends no head takes one cycle. A head's operands are released in the cycle after their
-    last read; from that read on nothing starts for `SETTLE` cycles, in which their state follows.
+    told of in t + 1; the next one starts `interval` cycles after it at the earliest. A head's
+    operands are released in the cycle after their last read; from that read on nothing starts for
+    `SETTLE` cycles, in which their state follows.
 
     *Members*
     i, i_head
@@ -179,7 +179,7 @@ class ScoreSequencer(wiring.Component):
         ]
         command, done = held.o.payload.command, held.o.ready
 
-        # Decide: a tile, an empty row block, or the empty row block that ends a head.
+        # Decide: a tile, or empty row blocks that end a head.
         # What allows it is looked at a cycle before. It ends by nothing but a start or a finish,
         # and the next of these is at least SETTLE cycles away.
         busy, settling = Signal(range(self.config.interval)), Signal(2)
@@ -189,13 +189,12 @@ class ScoreSequencer(wiring.Component):
             able.eq(self.query_full & self.key_full & self.i_head.valid & self.log_room),
             place.eq(self.room),
         ]
-        start, count, finish = Signal(), Signal(), self.finish
+        start, finish = Signal(), self.finish
         ready = held.o.valid & free & settled & able
         m.d.comb += [
             start.eq(ready & ~command.none & place),
-            count.eq(held.o.valid & command.none & ~command.end),
-            finish.eq(ready & command.none & command.end),
-            done.eq(start | count | finish),
+            finish.eq(ready & command.none),
+            done.eq(start | finish),
         ]
         m.d.sync += self.take.eq(start)
         interval = self.config.interval
@@ -215,7 +214,7 @@ class ScoreSequencer(wiring.Component):
         with m.Elif(settling != 0):
             m.d.sync += [settling.eq(settling - 1), settled.eq(settling == 1)]
 
-        self._note(m, command, start, count, finish)
+        self._note(m, command, start, finish)
         self._read(m, held.o.payload, start, finish, released)
         return m
 
@@ -227,21 +226,16 @@ class ScoreSequencer(wiring.Component):
             {"command": self.command_shape, "query": read["query"], "key": read["key"]}
         )
 
-    def _note(self, m: Module, command, start: Signal, count: Signal, finish: Signal) -> None:
-        """Count empty row blocks, and tell of each tile."""
-        skips = Signal(record_shape(self.config.attention)["skips"].shape)
+    def _note(self, m: Module, command, start: Signal, finish: Signal) -> None:
+        """Tell of each tile, and of the empty row blocks before it."""
         record, tile, head = self.o_log.payload, self.o_tile.payload, self.i_head.payload
         rows = self.config.attention.rows
         # Queries of a head's last row block, less one.
         last_rows = (head.queries - 1)[: len(record.rows)]
-        with m.If(start | finish):
-            m.d.sync += skips.eq(0)
-        with m.Elif(count):
-            m.d.sync += skips.eq(skips + 1)
         # Told a cycle later, from registers.
         m.d.sync += [
             self.o_log.valid.eq(start | finish),
-            record.skips.eq(skips + finish),
+            record.skips.eq(command.skips + command.none),
             record.data.eq(start),
             record.key_tile.eq(command.key_tile),
             record.first.eq(command.first),

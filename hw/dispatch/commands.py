@@ -16,9 +16,10 @@ class Commands(wiring.Component):
     """Tile commands from classified tiles.
 
     Contract: every visible tile becomes one command, in order, `first` and `last` of its row block
-    marked; a row block without one becomes a command `none`; the last command of the last row block
-    is the `end`. Where the ring holds fewer tiles than a row block has, the last that it holds is
-    `last` and `refused`, and the rest is dropped.
+    marked. Row blocks without one are counted, and the next command tells in `skips` how many came
+    right before its own; a job that ends with one ends with a command `none` for it. The last
+    command of a job is the `end`. Where the ring holds fewer tiles than a row block has, the last
+    that it holds is `last` and `refused`, and the rest is dropped.
 
     *Timing*: a step a cycle. A command is pushed one cycle after what showed that it is its row
     block's last, or in the cycle of the next visible tile.
@@ -54,15 +55,17 @@ class Commands(wiring.Component):
         held: Any = Signal(self.config.command_shape, reset_less=True)
         opened, full = Signal(), Signal()
         visible, row_end = self.i.valid & i.visible, self.i.valid & i.row_end
-        tile, none = Signal(), Signal()
+        tile, empty, none = Signal(), Signal(), Signal()
         m.d.comb += [
             tile.eq(visible & ~full),
-            none.eq(row_end & ~i.visible & ~opened),
+            empty.eq(row_end & ~i.visible & ~opened),
+            none.eq(empty & i.final),
             self.give_back.eq(self.i.valid & ~tile & ~none),
             self.o.valid.eq(holds & (held.last | tile)),
             self.o.payload.eq(held),
         ]
         final = Signal(reset_less=True)
+        skips = Signal(range(self.config.sizes.row_blocks))
         token_tile = Signal(range(self.config.partial_tiles))
         with m.If(tile | none):
             m.d.sync += [
@@ -75,15 +78,20 @@ class Commands(wiring.Component):
                 held.none.eq(none),
                 held.end.eq(i.row_end & i.final),
                 held.refused.eq(0),
+                held.skips.eq(skips),
                 held.token_tile.eq(token_tile),
                 final.eq(i.final),
             ]
         with m.Elif(holds & held.last):
             m.d.sync += holds.eq(0)
         with m.Elif(visible | row_end):
-            # Of the row block of the held one, which is full or ends here.
+            # Of the row block of the held one, if any, which is full or ends here.
             m.d.sync += [held.last.eq(1), held.end.eq(final), held.refused.eq(visible)]
 
+        with m.If(tile | none):
+            m.d.sync += skips.eq(0)
+        with m.Elif(empty):
+            m.d.sync += skips.eq(skips + 1)
         with m.If(row_end):
             m.d.sync += opened.eq(0)
         with m.Elif(visible):

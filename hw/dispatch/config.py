@@ -286,6 +286,7 @@ class DispatchConfig:
     def command_shape(self) -> StructLayout:
         """A tile command, see docs/attention.md.
 
+        `skips` row blocks without a tile come right before its own, and have no command.
         `token_tile` says which of the bitmap's partial tiles it is, where there is a bitmap.
         """
         return StructLayout(
@@ -298,6 +299,7 @@ class DispatchConfig:
                 "none": 1,
                 "end": 1,
                 "refused": 1,
+                "skips": range(self.sizes.row_blocks),
                 "token_tile": range(self.partial_tiles),
             }
         )

@@ -64,11 +64,12 @@ class Dispatcher(wiring.Component):
     """Scans the mask of every job and commands the tiles that hold something, and only those.
 
     Contract: for every job in turn, its visible tiles, in order of row blocks and in each of key
-    tiles, each exactly once; a row block without one is one command `none`. A tile is visible if
+    tiles, each exactly once; row blocks without one are counted in `skips` of the next
+    command, which is `none` if the last row block is such a one. A tile is visible if
     its source cannot rule out that the mask is true in it, and partial if it cannot rule out that
     the mask is false or the tile hangs over the keys. More tiles than `max_tiles` in a row block:
     the last that fits is `refused`, and the rest of the row block is dropped. A job without keys
-    is all `none`; one without queries is as one row block of those.
+    is a single `none`; so is one without queries, as if it had one row block.
 
     *Timing*: a group a cycle, and a tile of those that may hold something, without a gap between
     row blocks or jobs; `sim.cycle.dispatch` gives the cycle of every command. A run of n empty

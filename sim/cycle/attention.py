@@ -194,7 +194,7 @@ class _Run:
         self.waiting: list[_Record] = []
         self.value_done = [-1, -1]
         self.value_settled = self.value_free = 0
-        self.skips = self.skips_before = 0
+        self.skips_before = 0
 
         # Constants, worked out once: the loops below run for every tile.
         words = config.tile.words
@@ -241,17 +241,12 @@ class _Run:
             n = command.job
             dispatch.taken(index, accepted)
             before, done = done, max(accepted, done) + 1
-            if command.none and not command.end:
-                self.skips += 1
-                continue
             done = max(done, settled, free, self._log_room() + 1)
             done = max(done, self.query.full(n) + 1, self.key.full(self.kv_of[n]) + 1)
             if not command.none:
                 done = max(done, self._ring_room() + 1)
                 result.tile_starts.append(done)
                 free = done + interval
-            else:
-                self.skips += 1
             if command.end:
                 released = done if command.none else done + dims
                 settled = released + SETTLE
@@ -264,10 +259,9 @@ class _Run:
                 data=not command.none,
                 last=command.last,
                 end=command.end,
-                skips=self.skips,
+                skips=command.skips + command.none,
                 announced=done + self.to_announcement,
             )
-            self.skips = 0
             self.recorded += 1
             self.waiting.append(record)
             if command.last or not whole:

@@ -31,6 +31,7 @@ class Command(NamedTuple):
     none: bool
     end: bool
     refused: bool
+    skips: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,11 +116,14 @@ class DispatchCycles:
     def count(self) -> int:
         """How many commands there will be."""
         limit = self.config.ring_tiles or self.config.sizes.key_tiles
-        return sum(
-            min(limit, max(1, sum(map(bool, self._visible(may, row)))))
-            for job in self.jobs
-            for may, row in zip(_lists(job.coarse), _lists(job.fine), strict=True)
-        )
+        found = 0
+        for job in self.jobs:
+            tiles = 0
+            for may, row in zip(_lists(job.coarse), _lists(job.fine), strict=True):
+                tiles = sum(map(bool, self._visible(may, row)))
+                found += min(limit, tiles)
+            found += tiles == 0
+        return found
 
     def _visible(self, may: Sequence[bool], row: Sequence[int]) -> list[int]:
         group = self.config.group
@@ -152,6 +156,7 @@ class DispatchCycles:
         limit = self.config.ring_tiles
         held: Command | None = None
         number = 0  # of visible tiles so far in the row block
+        skips = 0
         for job, block, first, classes, row_end, final, ready in self._groups():
             left = len(classes) - 1
             for k, each in enumerate(classes):
@@ -159,20 +164,23 @@ class DispatchCycles:
                 decided = ready + self._timing.fine_latency
                 ends = row_end and k == left
                 tile = each != EMPTY and (limit is None or number < limit)
-                none = ends and each == EMPTY and number == 0
+                empty = ends and each == EMPTY and number == 0
+                none = empty and final
                 number += each != EMPTY
                 if tile or none:
                     if held:
                         yield self._push(held, decided)
                     key_tile = 0 if none else first + k
                     partial = each == PARTIAL
-                    last = ends, none, ends and final, False
+                    last = ends, none, ends and final, False, skips
                     held = Command(job, block, key_tile, partial, none or number == 1, *last)
+                    skips = 0
                     if ends:
                         yield self._push(held, decided + 1)
                         held = None
                 else:
                     self._steps.dropped.append(decided)
+                    skips += empty
                     if held and (ends or each != EMPTY):
                         refused = each != EMPTY
                         held = held._replace(last=True, end=final, refused=refused)

@@ -94,6 +94,7 @@ def due(config: DispatchConfig, heads: Sequence[Head]) -> list[dict[str, int | N
     limit = config.ring_tiles or config.sizes.key_tiles
     for head in heads:
         classes = head.classes(config)
+        skips, flags = 0, {"first": 1, "last": 1, "none": 1, "end": 1, "refused": 0}
         tiles, tokens, loaded = tile_list(classes), 0, head.source == "bitmap"
         for block in range(len(classes)):
             mine = [tile for tile in tiles if tile.row_block == block]
@@ -113,14 +114,15 @@ def due(config: DispatchConfig, heads: Sequence[Head]) -> list[dict[str, int | N
                             "none": 0,
                             "end": end,
                             "refused": refused,
+                            "skips": 0 if number else skips,
                             "token_tile": tokens if loaded and tile.partial else None,
                         }
                     )
                 tokens += tile.partial
-            if not mine:
-                flags = {"first": 1, "last": 1, "none": 1, "end": int(final), "refused": 0}
+            if final and not mine:
                 none = {"row_block": block, "key_tile": 0, "partial": 0, **flags}
-                found.append({**none, "token_tile": None})
+                found.append({**none, "skips": skips, "token_tile": None})
+            skips = 0 if mine else skips + 1
     return found
 
 

@@ -185,14 +185,15 @@ def test_sources_answer_at_the_same_time_whatever_their_order():
         dispatch(config, heads + heads)
 
 
-def test_no_keys_is_all_none_and_no_queries_one_none():
+def test_no_keys_and_no_queries_are_one_none():
     config = config_of(4, 2, 16, 16)
     heads = [Head(queries=13, keys=0), Head(queries=0, keys=16), Head(queries=0, keys=0)]
     result, _ = dispatch(config, [*heads, Head(queries=4, keys=2)])
     commands = result.outputs["o"]
-    assert [each["row_block"] for each in commands] == [0, 1, 2, 3, 0, 0, 0]
-    assert [each["none"] for each in commands] == [1] * 6 + [0]
-    assert [each["end"] for each in commands] == [0, 0, 0, 1, 1, 1, 1]
+    assert [each["row_block"] for each in commands] == [3, 0, 0, 0]
+    assert [each["skips"] for each in commands] == [3, 0, 0, 0]
+    assert [each["none"] for each in commands] == [1, 1, 1, 0]
+    assert all(each["end"] for each in commands)
 
 
 def test_a_row_block_of_more_tiles_than_the_ring_is_refused_and_the_others_are_not():
