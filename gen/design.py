@@ -40,6 +40,18 @@ class Design:
     description: Any
     config: Any
 
+    @classmethod
+    def of(cls, name: str, description: Any, **hardware: Any) -> "Design":
+        """Configure a description; `hardware` names fields of the configuration.
+
+        Raises
+        ------
+        SpecError
+            A value breaks its field's rule.
+        """
+        config = kind_of(description).configure(description, hardware)
+        return cls(name=name, description=description, config=config)
+
     @property
     def kind(self) -> Kind:
         """What sort of thing it is."""
@@ -88,8 +100,7 @@ def load_design(source: str, settings: Sequence[str] = ()) -> Design:
     kind = kind_of(preset.description)
     fields, hardware = parse_settings(kind, settings)
     description = dataclasses.replace(preset.description, **fields)
-    config = kind.configure(description, {**preset.hardware, **hardware})
-    return Design(name=name, description=description, config=config)
+    return Design.of(name, description, **{**preset.hardware, **hardware})
 
 
 def _preset(name: str) -> Preset:

@@ -1,7 +1,6 @@
 """Run a design on the user's arrays: ``python -m sim.run NAME|FILE.py --in DATA.npz``."""
 
 import json
-import tempfile
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -11,19 +10,12 @@ import numpy as np
 from gen.cli import Parser, add_design_arguments, progress, run
 from gen.design import Design, load_design
 from gen.output import whole_file
-from gen.verilog import write_design
-from hw.prim.target import Target
 from sim.run.arrays import read_arrays
-from sim.run.attention import AttentionRunner
+from sim.run.engines import ENGINES, execute, runner_of
 from sim.run.runner import Runner
-from sim.run.softmax import SoftmaxRunner
 from spec.errors import check_choice
 
 __all__ = ["main"]
-
-ENGINES = ("golden", "rtl")
-RUNNERS: dict[str, Runner] = {"softmax": SoftmaxRunner(), "attention": AttentionRunner()}
-"""Kind of a design -> how it is run."""
 
 TOLD_SECONDS = 20
 """A run that is expected to take longer says so."""
@@ -40,12 +32,12 @@ def main() -> None:
     arguments = parser.parse_args()
     check_choice("--engine", arguments.engine, ENGINES)
     design = load_design(arguments.design, arguments.settings)
-    runner = RUNNERS[design.kind.name]
+    runner = runner_of(design)
     work = runner.read(arguments.data, read_arrays(arguments.data, runner.arrays), design)
     # The output's place is opened first, so that a long run is not lost to a wrong path.
     with whole_file(arguments.out) if arguments.out else nullcontext() as path:
         with progress(_what(runner, design, work, arguments.engine)):
-            result = _run(runner, design, work, arguments.engine)
+            result = execute(design, work, arguments.engine)
         if path:
             with path.open("wb") as file:
                 np.savez_compressed(file, **result._asdict())
@@ -74,15 +66,6 @@ def _duration(seconds: float) -> str:
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}"
     return f"{seconds:.0f} seconds"
-
-
-def _run(runner: Runner, design: Design, work: Any, engine: str) -> Any:
-    if engine == "golden":
-        return runner.golden(design, work)
-    with tempfile.TemporaryDirectory(prefix="chrysalis-") as name:
-        folder = Path(name)
-        write_design(design, folder / "verilog", target=Target.PORTABLE)
-        return runner.rtl(design, work, folder, folder / "verilog" / f"{design.name}.v")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,59 @@
+"""The two engines, from Python: what ``python -m sim.run`` does between reading and printing."""
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from gen.design import Design
+from gen.verilog import write_design
+from hw.prim.target import Target
+from sim.run.attention import AttentionRunner
+from sim.run.runner import Runner
+from sim.run.softmax import SoftmaxRunner
+from spec.errors import check_choice
+
+__all__ = ["ENGINES", "execute", "run_arrays", "runner_of"]
+
+ENGINES = ("golden", "rtl")
+RUNNERS: dict[str, Runner] = {"softmax": SoftmaxRunner(), "attention": AttentionRunner()}
+"""Kind of a design -> how it is run."""
+
+
+def runner_of(design: Design) -> Runner:
+    """How a design is run."""
+    return RUNNERS[design.kind.name]
+
+
+def run_arrays(design: Design, arrays: Mapping[str, NDArray[Any]], engine: str = "golden") -> Any:
+    """Run a design on arrays; they and what comes out are called as in the command's files.
+
+    Parameters
+    ----------
+    engine
+        ``golden``: bits by the golden model, cycles by the cycle model. ``rtl``: both by the
+        design's own Verilog, emitted and run in Icarus.
+
+    Raises
+    ------
+    SpecError
+        There is no such engine, or an array's name, type, shape or value is wrong for the design.
+    """
+    check_choice("engine", engine, ENGINES)
+    runner = runner_of(design)
+    for name in arrays:
+        check_choice("an array's name", name, runner.arrays)
+    return execute(design, runner.read(Path("arrays"), arrays, design), engine)
+
+
+def execute(design: Design, work: Any, engine: str) -> Any:
+    """The result of `work`, which the design's runner has read, on one of `ENGINES`."""
+    runner = runner_of(design)
+    if engine == "golden":
+        return runner.golden(design, work)
+    with tempfile.TemporaryDirectory(prefix="chrysalis-") as name:
+        folder = Path(name)
+        write_design(design, folder / "verilog", target=Target.PORTABLE)
+        return runner.rtl(design, work, folder, folder / "verilog" / f"{design.name}.v")
