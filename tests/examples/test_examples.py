@@ -15,7 +15,8 @@ from spec.softmax import Softmax
 ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted((ROOT / "examples").glob("[0-9][0-9]_*.py"))
 SOFTMAX = "01_softmax_on_real_scores.py"
-QUICK = {SOFTMAX: ("--lengths", "32", "64")}
+ATTENTION = "02_attention_of_a_real_layer.py"
+QUICK = {SOFTMAX: ("--lengths", "32", "64"), ATTENTION: ("--tokens", "64", "--golden")}
 """Options that keep an example within seconds."""
 
 # In CI a missing package fails these tests instead.
@@ -23,7 +24,7 @@ needs_minilm = pytest.mark.skipif(
     importlib.util.find_spec(PACKAGE) is None and not os.environ.get("CI"),
     reason=f"MiniLM's weights are not installed; run: {INSTALL}",
 )
-MARKS = {SOFTMAX: needs_minilm}
+MARKS = {SOFTMAX: needs_minilm, ATTENTION: needs_minilm}
 
 
 def run(name, *options):
@@ -100,3 +101,36 @@ def test_an_unknown_length_is_refused_in_one_line():
     done = run(SOFTMAX, "--lengths", "7")
     assert done.returncode == 2
     assert "invalid choice: 7" in done.stderr.splitlines()[-1]
+
+
+def attention_errors(printed):
+    """What is compared with -> largest and root mean square error, in LSB."""
+    lines = [line for line in printed.splitlines() if line.startswith("|")][2:]
+    cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines]
+    return {name: (float(most), float(rms)) for name, most, rms in cells}
+
+
+@needs_minilm
+@pytest.mark.slow
+@pytest.mark.cosim
+def test_verilog_computes_a_real_layer_as_the_golden_model_does():
+    tokens = 13
+    done = run(ATTENTION, "--layer", "5", "--tokens", str(tokens))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"all {12 * tokens * 32} outputs and all " in done.stdout
+    same, before = attention_errors(done.stdout).values()
+    assert same[0] < 1 and same < before
+
+
+@needs_minilm
+def test_a_real_layer_is_within_one_lsb_of_the_mathematics():
+    done = run(ATTENTION, "--tokens", "512", "--golden")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert attention_errors(done.stdout)["float64 attention on the same int8 operands"][0] < 1
+
+
+@needs_minilm
+def test_an_impossible_number_of_tokens_is_refused():
+    done = run(ATTENTION, "--tokens", "513")
+    assert done.returncode == 2
+    assert "--tokens must be from 2 to 512, got 513" in done.stderr.splitlines()[-1]
