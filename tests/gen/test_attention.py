@@ -72,6 +72,18 @@ def test_a_preset_is_verilog_that_icarus_and_yosys_take_without_a_warning(name, 
         assert done.returncode == 0 and "Warning" not in (folder / "yosys.log").read_text()
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("target", "cell"), [(Target.ECP5, "MULT18X18D"), (Target.ICE40, "SB_MAC16")]
+)
+def test_the_largest_preset_is_emitted_for_a_vendor_as_quickly(target, cell, tmp_path):
+    start = time.perf_counter()
+    write_design(load_design("attention_any_mask"), tmp_path / "out", target=target)
+    assert time.perf_counter() - start < 40, "ten seconds alone; other tests run beside this one"
+    assert cell in (tmp_path / "out" / "attention_any_mask.v").read_text()
+    assert json.loads((tmp_path / "out" / "manifest.json").read_text())["target"] == target.value
+
+
 @pytest.mark.parametrize("target", ["ecp5", "ice40"])
 def test_verilog_is_the_same_in_every_run(tmp_path, target):
     for folder in ("a", "b"):
