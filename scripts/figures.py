@@ -17,6 +17,7 @@ MEASURED = {
     "softmax_minilm": None,  # printed by examples/01_softmax_on_real_scores.py
     "softmax_exact_tables": "scripts.search_exact_tables",
     "attention": "scripts.measure_attention",
+    "attention_minilm": "scripts.measure_attention_minilm",
     "attention_area": "scripts.measure_attention_area",
     "primitives": "scripts.measure_primitives",
     "stalls": "scripts.measure_stalls",
@@ -45,7 +46,8 @@ def main() -> None:
 
 
 def _demote(line: str) -> str:
-    return f"#{line}" if line.startswith("#") else line
+    """A heading one level down, and links as they are one folder up."""
+    return (f"#{line}" if line.startswith("#") else line).replace("](../", "](")
 
 
 if __name__ == "__main__":
