@@ -73,12 +73,11 @@ class AttentionKind(Kind):
         """Arrays, cycles of all heads, and bytes of tables."""
         layer, built = manifest["description"], manifest["configuration"]
         cycles, tables = manifest["cycles"], manifest["tables"]
-        share = cycles["stall_free"] / cycles["total"]
         return [
             f"{layer['heads']} heads, {layer['queries']} queries, {layer['keys']} keys; tiles of "
             f"{built['rows']} x {built['columns']}, {built['value_columns']} value columns",
-            f"longest lengths: {cycles['tiles']} tiles in {cycles['total']} cycles, "
-            f"{share:.3f} of them bound by tiles",
+            f"longest lengths: {cycles['tiles']} tiles in {cycles['total']} cycles with loading; "
+            f"the tiles alone take {cycles['stall_free']}",
             f"tables {tables['bytes']} bytes",
         ]
 

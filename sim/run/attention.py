@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from gen.design import Design
 from hw.attention.config import AttentionConfig
 from sim.bench.attention import cycles_per_second, simulate
+from sim.bench.runner import BenchError
 from sim.cycle.heads import Loaded, head_answers, head_cycles, visible_tiles
 from sim.golden.attention import attention
 from sim.golden.masks import compile_bitmap, compile_columns
@@ -109,6 +110,8 @@ class AttentionRunner(Runner):
             top=design.name,
             folder=folder,
         )
+        if trace.refused.any():
+            raise BenchError("the core refused a row block that its score ring should hold")
         tiles = sum(int(visible_tiles(each).sum()) for each in _answers(config, work))
         return _result(config, trace.o, trace.empty, trace.total, tiles)
 
@@ -138,8 +141,8 @@ class AttentionRunner(Runner):
         """The same for a reader."""
         size = f"{summary['heads']} heads of {summary['queries']} queries, {summary['keys']} keys"
         lines = [
-            f"{summary['tiles']} tiles in {summary['cycles']} cycles with loading, "
-            f"{summary['bound_by_tiles']} of them bound by tiles"
+            f"{summary['tiles']} tiles in {summary['cycles']} cycles with loading; the tiles alone "
+            f"take {summary['stall_free_cycles']}, {summary['bound_by_tiles']} of them"
         ]
         if summary["empty_rows"]:
             lines.append(f"{summary['empty_rows']} rows see no key and are zero")
