@@ -44,10 +44,10 @@ print(f"layer {args.layer} of MiniLM: {heads} heads, {tokens} tokens, {clipped} 
 golden = run_arrays(design, operands)
 print(f"golden model: {golden.tiles} tiles in {golden.cycles} cycles, loading included")
 if not args.golden:
-    print("Verilog in Icarus: ...", flush=True)
+    print("Verilog in Icarus:", end=" ", flush=True)
     rtl = run_arrays(design, operands, "rtl")
     assert np.array_equal(rtl.o, golden.o) and rtl.cycles == golden.cycles
-    print(f"Verilog in Icarus: all {rtl.o.size} outputs and all {rtl.cycles} cycles are the same")
+    print(f"all {rtl.o.size} outputs and all {rtl.cycles} cycles are the same")
 
 exact = int8.mathematics(operands)
 all_see_all = np.ones((tokens, tokens), bool)

@@ -1,0 +1,89 @@
+"""Run what README.md tells a reader to run, and write what is really printed into it.
+
+Run from the repository's root:  python -m scripts.readme
+
+A block is a console's where its first line begins with ``$``. Commands that set up are left out.
+A command's output stays as it is where nothing but seconds differs.
+"""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+__all__ = ["replay"]
+
+ROOT = Path(__file__).resolve().parents[1]
+README = ROOT / "README.md"
+CONSOLE = re.compile(r"(?<=^```\n)\$ .*?(?=^```$)", re.M | re.S)
+FILE = re.compile(r"here `(\w+\.py)`:\n\n```python\n(.*?)^```$", re.M | re.S)
+SECONDS = re.compile(r": \d+\.\d s$", re.M)
+LEFT_OUT = ("source ", "scripts/setup ")
+LIMIT_SECONDS = 300
+
+
+def replay(text: str) -> str:
+    """The same text with the outputs that its commands print now."""
+    with tempfile.TemporaryDirectory(prefix="chrysalis-") as name:
+        folder = Path(name)
+        (folder / "examples").symlink_to(ROOT / "examples")
+        for file, content in FILE.findall(text):
+            (folder / file).write_text(content)
+        return CONSOLE.sub(lambda block: _block(block[0], folder), text)
+
+
+def _block(block: str, folder: Path) -> str:
+    lines, told = block.splitlines(), []
+    while lines:
+        command = lines.pop(0)
+        while not _whole(command):
+            command += "\n" + lines.pop(0)
+        before = []
+        while lines and not lines[0].startswith("$ "):
+            before.append(lines.pop(0))
+        told += [command, *_run(command.removeprefix("$ "), before, folder)]
+    return "\n".join(told) + "\n"
+
+
+def _whole(command: str) -> bool:
+    try:
+        shlex.split(command)
+    except ValueError:
+        return False
+    return True
+
+
+def _run(command: str, before: list[str], folder: Path) -> list[str]:
+    if command.startswith(LEFT_OUT):
+        return before
+    done = subprocess.run(
+        command.replace("scripts/verilog", "python -m gen.verilog"),
+        shell=True,
+        cwd=folder,
+        env={
+            **os.environ,
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "PYTHONPATH": str(ROOT),
+        },
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=LIMIT_SECONDS,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(f"{command}\nends with exit code {done.returncode}:\n{done.stdout}")
+    printed = done.stdout.rstrip("\n")
+    same = SECONDS.sub("", printed) == SECONDS.sub("", "\n".join(before))
+    return before if same else printed.splitlines()
+
+
+def main() -> None:
+    README.write_text(replay(README.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

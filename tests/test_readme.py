@@ -1,0 +1,33 @@
+"""README.md shows what its commands print."""
+
+import importlib.util
+import os
+
+import pytest
+
+from examples.support.minilm import INSTALL, PACKAGE
+from scripts.readme import CONSOLE, README, SECONDS, replay
+
+TEXT = README.read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+@pytest.mark.cosim
+@pytest.mark.skipif(
+    importlib.util.find_spec(PACKAGE) is None and not os.environ.get("CI"),
+    reason=f"MiniLM's weights are not installed; run: {INSTALL}",
+)
+def test_the_commands_print_what_the_readme_shows():
+    assert len(CONSOLE.findall(TEXT)) == 4
+    shown, printed = (SECONDS.sub("", text) for text in (TEXT, replay(TEXT)))
+    assert printed == shown, "if that is meant to be so: python -m scripts.readme"
+
+
+def test_an_output_that_is_no_longer_true_is_replaced_and_seconds_are_kept():
+    text = "```\n$ echo 'run: 1.5 s'\nrun: 0.1 s\n$ echo \"a\nb\"\nold\n```\n"
+    assert replay(text) == text.replace("old", "a\nb")
+
+
+def test_a_command_that_fails_is_told():
+    with pytest.raises(RuntimeError, match=r"exit 3\nends with exit code 3"):
+        replay("```\n$ exit 3\n```\n")
