@@ -220,13 +220,14 @@ class ScoreArray(wiring.Component):
                 (p.now.word_select(lane, bits) - p.before.word_select(lane, bits))[:bits]
                 for lane in range(config.lanes)
             ]
-            p.stage("subtract", score=Cat(lanes), keep=("word",))
-            row_from = (config.columns // config.lanes).bit_length() - 1
+            row = p.word[config.row_words.bit_length() - 1 :]
+            end = p.word == config.words - 1
+            p.stage("subtract", score=Cat(lanes), row=row, end=end)
             m.d.comb += [
                 self.o.valid.eq(p.valid),
                 Value.cast(self.o.payload.score).eq(p.score),
-                self.o.payload.row.eq(p.word[row_from:]),
-                self.o.payload.end.eq(p.word == config.words - 1),
+                self.o.payload.row.eq(p.row),
+                self.o.payload.end.eq(p.end),
             ]
 
 
