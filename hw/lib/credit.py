@@ -4,8 +4,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from amaranth.hdl import Cat, Module, Mux, Shape, ShapeLike, Signal, Value, signed
-from amaranth.lib import memory, stream, wiring
+from amaranth.lib import stream, wiring
+from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
+
+from hw.prim.queue_ram import QueueRam, QueueRamConfig
 
 __all__ = ["CreditFifo", "CreditFifoConfig", "CreditFifoSignature", "Push", "PushSignature"]
 
@@ -99,8 +102,8 @@ class CreditFifo(wiring.Component):
     once. Nothing else ever stalls the pipeline in between. `grant` comes from a register, and
     `o.valid` does not depend on `o.ready` in the same cycle.
 
-    Storage is read asynchronously: distributed RAM on ECP5, but a register for every bit on iCE40,
-    where it should stay small.
+    Storage is a `hw.prim.queue_ram.QueueRam`: distributed RAM on ECP5; on iCE40 block memory, or a
+    register for every bit where there are but a few entries.
 
     Timing
     ------
@@ -136,32 +139,39 @@ class CreditFifo(wiring.Component):
         self.stored = Signal(count, init=-1)
         self.write_at = Signal(range(depth))
         self.read_at = Signal(range(depth))
-        self.storage = memory.Memory(shape=config.shape, depth=depth, init=[])
+        self.ram = QueueRam(QueueRamConfig(shape=config.shape, depth=depth))
+
+    @property
+    def storage(self) -> Memory:
+        """The memory of the plain filling."""
+        return self.ram.storage
 
     def elaborate(self, platform: object) -> Module:
         """Build the storage, its two addresses and its two counts."""
         m = Module()
-        m.submodules.storage = storage = self.storage
-        write, read = storage.write_port(), storage.read_port(domain="comb")
+        m.submodules.ram = ram = self.ram
         push, pop = self.i.valid, self.o.valid & self.o.ready
+        last = self.config.depth - 1
         m.d.comb += [
             self.grant.eq(~self.spare[-1]),
-            write.addr.eq(self.write_at),
-            write.data.eq(self.i.payload),
-            write.en.eq(push),
-            read.addr.eq(self.read_at),
-            self.o.payload.eq(read.data),
+            ram.push.eq(push),
+            ram.pop.eq(pop),
+            ram.bare.eq(self.stored[-1] | (pop & (self.stored == 0))),
+            ram.write_at.eq(self.write_at),
+            ram.read_at.eq(self.read_at),
+            ram.next_at.eq(Mux(self.read_at == last, 0, self.read_at + 1)),
+            ram.i.eq(self.i.payload),
+            self.o.payload.eq(ram.head),
             self.o.valid.eq(~self.stored[-1]),
         ]
         m.d.sync += [
             self.spare.eq(_step(self.spare, up=pop, down=self.take)),
             self.stored.eq(_step(self.stored, up=push, down=pop)),
         ]
-        last = self.config.depth - 1
         with m.If(push):
             m.d.sync += self.write_at.eq(Mux(self.write_at == last, 0, self.write_at + 1))
         with m.If(pop):
-            m.d.sync += self.read_at.eq(Mux(self.read_at == last, 0, self.read_at + 1))
+            m.d.sync += self.read_at.eq(ram.next_at)
         return m
 
 

@@ -1,7 +1,7 @@
 """What the vendors' fillings share: operands and words fitted to cells, and arrays of cells."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from amaranth.hdl import Cat, Const, Instance, Module, Mux, Signal, Value
 
@@ -21,6 +21,8 @@ class Accesses:
         A read, every cycle.
     contents
         What the words hold at first; words past its end are not defined.
+    read_enable
+        Where a cell has such a pin: without it the word read before stays.
     """
 
     enable: Value
@@ -29,6 +31,7 @@ class Accesses:
     read_address: Value
     read_data: Value
     contents: Sequence[int] = ()
+    read_enable: Value = field(default_factory=lambda: Const(1, 1))
 
 
 def table(entries: Sequence[int], address: Value, data: Value) -> Accesses:

@@ -5,6 +5,7 @@ SB_MAC16 and SB_SPRAM256KA exist in iCE40 UltraPlus only.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from amaranth.hdl import ClockSignal, Const, Instance, Module, Signal
 
@@ -58,6 +59,23 @@ def memory(depth: int, accesses: Accesses) -> Module:
     return memory_array(depth, accesses, aspects=BLOCK_ASPECTS, cell=_block, cell_latency=1)
 
 
+def held_memory(depth: int, accesses: Accesses) -> Module:
+    """Words in SB_RAM40_4K cells alone: read one cycle after their address, and held from then on.
+
+    At most 2048 words: there is no multiplexer behind the cells.
+    """
+    m = Module()
+    bits = next(bits for words, bits in BLOCK_ASPECTS if depth <= words)
+    width = len(accesses.read_data)
+    for low in range(0, width, bits):
+        part = slice(low, min(low + bits, width))
+        mine = replace(
+            accesses, write_data=accesses.write_data[part], read_data=accesses.read_data[part]
+        )
+        m.submodules[f"cell_{low // bits}"] = _block(bits, mine)
+    return m
+
+
 def _block(bits: int, accesses: Accesses) -> Module:
     """One SB_RAM40_4K. The pins that carry a narrow word are spread over the 16."""
     m = Module()
@@ -76,7 +94,7 @@ def _block(bits: int, accesses: Accesses) -> Module:
         **{f"p_INIT_{i:X}": row for i, row in enumerate(_init_rows(bits, accesses.contents))},
         i_RCLK=ClockSignal(),
         i_RCLKE=Const(1, 1),
-        i_RE=Const(1, 1),
+        i_RE=accesses.read_enable,
         i_RADDR=padded(accesses.read_address, _ADDRESS_PINS),
         o_RDATA=data_out,
         i_WCLK=ClockSignal(),

@@ -1,7 +1,9 @@
+import random
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
-from amaranth.hdl import Module, unsigned
+from amaranth.hdl import Const, Module, Shape, unsigned
 from amaranth.lib import stream, wiring
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,7 +11,10 @@ from hypothesis import strategies as st
 from hw.lib.credit import CreditFifo, CreditFifoConfig
 from hw.lib.pipe import Pipe
 from hw.lib.stream import PassSignature
+from hw.prim.queue_ram import LOGIC_QUEUE_DEPTH, QueueRamConfig
+from hw.prim.target import Target
 from tests.support.bench import BudgetExceeded, intervals, latency, run
+from tests.support.netlist import Together, differences, run_verilog
 from tests.support.strategies import payload_lists, stalls
 
 
@@ -84,3 +89,77 @@ def test_a_depth_below_two_is_rejected(depth):
         ValueError, match=rf"CreditFifoConfig\.depth must be at least 2, got {depth}"
     ):
         CreditFifoConfig(shape=8, depth=depth)
+
+
+QUEUES = {
+    f"w{width}_d{depth}": CreditFifoConfig(shape=unsigned(width), depth=depth)
+    for width, depth in ((1, 2), (9, 7), (13, 8), (21, 14), (16, 32), (40, 257), (3, 2048))
+}
+
+
+def queue_bench(cycles: int = 600):
+    """Queues that run full, run empty, stay at one entry or two, and pass at full rate."""
+    rng = random.Random(1)
+    stimulus: list[dict[str, int]] = [{} for _ in range(cycles)]
+    expected: list[dict[str, int | None]] = [{} for _ in range(cycles)]
+    for name, config in QUEUES.items():
+        inside: list[int] = []
+        pushing, popping = 0.5, 0.5
+        for cycle in range(cycles):
+            if cycle % 40 == 0:
+                pushing, popping = rng.choice([(1, 0), (0.9, 0.1), (0, 1), (1, 1), (0.5, 0.6)])
+            grant, valid = len(inside) < config.depth, bool(inside)
+            push, pop = grant and rng.random() < pushing, rng.random() < popping
+            word = rng.getrandbits(Shape.cast(config.shape).width)
+            stimulus[cycle] |= {
+                f"{name}__take": push,
+                f"{name}__i__valid": push,
+                f"{name}__i__payload": word,
+                f"{name}__o__ready": pop,
+            }
+            expected[cycle] |= {f"{name}__grant": grant, f"{name}__o__valid": valid}
+            if valid:
+                expected[cycle][f"{name}__o__payload"] = inside[0]
+            inside = inside[valid and pop :] + [word] * push
+    return stimulus, expected
+
+
+@pytest.mark.parametrize("target", Target)
+def test_queues_of_emitted_verilog(target: Target, tmp_path: Path):
+    stimulus, expected = queue_bench()
+    queues = Together({name: CreditFifo(config) for name, config in QUEUES.items()})
+    assert differences(expected, run_verilog(queues, target, stimulus, tmp_path)) == []
+
+
+@pytest.mark.parametrize("target", [Target.PORTABLE, Target.ICE40])
+def test_the_bench_sees_an_entry_that_should_have_gone_past_the_memory(
+    target: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    stimulus, expected = queue_bench()
+    queue = CreditFifo(QUEUES["w21_d14"])
+    build = type(queue.ram).elaborate
+
+    def never_bare(ram, platform):
+        ram.bare = Const(0, 1)
+        return build(ram, platform)
+
+    monkeypatch.setattr(type(queue.ram), "elaborate", never_bare)
+    mine = [{k: v for k, v in step.items() if k.startswith("w21_d14")} for step in stimulus]
+    wanted = [{k: v for k, v in step.items() if k.startswith("w21_d14")} for step in expected]
+    found = differences(wanted, run_verilog(Together({"w21_d14": queue}), target, mine, tmp_path))
+    assert bool(found) == (target is Target.ICE40)  # nothing else looks at it
+
+
+@pytest.mark.parametrize(
+    ("depth", "target", "block"),
+    [
+        (LOGIC_QUEUE_DEPTH - 1, Target.ICE40, False),
+        (LOGIC_QUEUE_DEPTH, Target.ICE40, True),
+        (LOGIC_QUEUE_DEPTH, Target.ICE40_HX, True),
+        (LOGIC_QUEUE_DEPTH, Target.ECP5, False),
+        (2048, Target.ICE40, True),
+        (2049, Target.ICE40, False),
+    ],
+)
+def test_which_queues_lie_in_block_memory(depth: int, target: Target, block: bool):
+    assert QueueRamConfig(shape=5, depth=depth).block_on(target) is block
