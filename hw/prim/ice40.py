@@ -7,12 +7,18 @@ SB_MAC16 and SB_SPRAM256KA exist in iCE40 UltraPlus only.
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from amaranth.hdl import ClockSignal, Const, Instance, Module, Signal
+from amaranth.hdl import Cat, ClockSignal, Const, Instance, Module, Mux, Signal, Value
 
 from hw.prim.cells import Accesses, extended, memory_array, padded
 
 OPERAND_WIDTH = 16
 """The widest operand of an SB_MAC16."""
+
+WIDE_OPERAND_WIDTH = 18
+"""The widest operand that an SB_MAC16 still serves, with the products of its lowest bits beside."""
+
+HALF_OPERAND_WIDTH = 8
+"""The widest operand of one of two multipliers in an SB_MAC16."""
 
 BLOCK_ASPECTS = ((256, 16), (512, 8), (1024, 4), (2048, 2))
 """Shapes of an SB_RAM40_4K as (words, bits), widest first, in the order of its modes 0 to 3."""
@@ -30,28 +36,166 @@ def multiplier(a: Signal, b: Signal, o: Signal) -> Module:
     """One SB_MAC16: o = a × b two cycles later, for operands of at most 16 bits."""
     m = Module()
     product = Signal(2 * OPERAND_WIDTH)
-    low = ["AHOLD", "BHOLD", "CHOLD", "DHOLD", "IRSTTOP", "IRSTBOT", "ORSTTOP", "ORSTBOT"]
-    low += ["OLOADTOP", "OLOADBOT", "ADDSUBTOP", "ADDSUBBOT", "OHOLDTOP", "OHOLDBOT"]
-    m.submodules.cell = Instance(
-        "SB_MAC16",
-        p_A_REG=Const(1, 1),
-        p_B_REG=Const(1, 1),
-        p_PIPELINE_16x16_MULT_REG2=Const(1, 1),  # holds the whole product
-        p_TOPOUTPUT_SELECT=Const(3, 2),  # which is what the cell puts out
-        p_BOTOUTPUT_SELECT=Const(3, 2),
-        p_A_SIGNED=Const(a.shape().signed, 1),
-        p_B_SIGNED=Const(b.shape().signed, 1),
-        i_CLK=ClockSignal(),
-        i_CE=Const(1, 1),
-        i_A=extended(a, OPERAND_WIDTH),
-        i_B=extended(b, OPERAND_WIDTH),
-        i_C=Const(0, OPERAND_WIDTH),
-        i_D=Const(0, OPERAND_WIDTH),
-        **{f"i_{pin}": Const(0, 1) for pin in low},
-        o_O=product,
+    m.submodules.cell = _mac(
+        extended(a, OPERAND_WIDTH),
+        extended(b, OPERAND_WIDTH),
+        product,
+        signed=(a.shape().signed, b.shape().signed),
+        p_PIPELINE_16x16_MULT_REG2=1,  # holds the whole product
+        p_TOPOUTPUT_SELECT=3,  # which is what the cell puts out
+        p_BOTOUTPUT_SELECT=3,
     )
     m.d.comb += o.eq(product[: len(o)])
     return m
+
+
+def wide_multiplier(a: Signal, b: Signal, o: Signal) -> Module:
+    """One SB_MAC16 and logic: o = a × b two cycles later, for operands of at most 18 bits.
+
+    The cell multiplies the upper 16 bits. What the bits below them contribute is added to its
+    product in the cell, but for the lowest bits of the result, which need no adding.
+    """
+    m = Module()
+    below = [max(0, len(x) - OPERAND_WIDTH) for x in (a, b)]
+    (a_low, a_high), (b_low, b_high) = (
+        (x[:k], _like(x, x[k:])) for x, k in zip((a, b), below, strict=True)
+    )
+    rest = _times_bits(b, a_low) + (_times_bits(a_high, b_low) << below[0])
+    rest = rest.as_signed() if rest.shape().signed else Cat(rest, Const(0, 1)).as_signed()
+    lowest: Value = rest[: sum(below)]
+    for stage in (1, 2):
+        register = Signal(len(lowest), reset_less=True, name=f"lowest_{stage}")
+        m.d.sync += register.eq(lowest)
+        lowest = register
+    addend, product = Signal(2 * OPERAND_WIDTH), Signal(2 * OPERAND_WIDTH)
+    m.d.comb += addend.eq(rest[sum(below) :].as_signed())
+    m.submodules.cell = _mac(
+        extended(a_high, OPERAND_WIDTH),
+        extended(b_high, OPERAND_WIDTH),
+        product,
+        signed=(a.shape().signed, b.shape().signed),
+        addend=addend,
+        p_C_REG=1,
+        p_D_REG=1,
+        p_TOPOUTPUT_SELECT=1,  # the register behind the adder
+        p_TOPADDSUB_LOWERINPUT=2,  # of the product
+        p_TOPADDSUB_UPPERINPUT=1,  # and C,
+        p_TOPADDSUB_CARRYSELECT=2,  # carried on from the lower half
+        p_BOTOUTPUT_SELECT=1,
+        p_BOTADDSUB_LOWERINPUT=2,
+        p_BOTADDSUB_UPPERINPUT=1,
+    )
+    m.d.comb += o.eq(Cat(lowest, product))
+    return m
+
+
+def _like(operand: Value, bits: Value) -> Value:
+    return bits.as_signed() if operand.shape().signed else bits
+
+
+def _times_bits(value: Value, bits: Value) -> Value:
+    """`value` times the few unsigned `bits`."""
+    terms = (Mux(bit, value, 0) << place for place, bit in enumerate(bits))
+    return sum(terms, start=Const(0, 1))
+
+
+def multiplier_pair(a: Sequence[Value], b: Sequence[Value], o: Sequence[Signal]) -> Module:
+    """One SB_MAC16: two products, two cycles later, of operands of at most 8 bits."""
+    m = Module()
+    width = 2 * HALF_OPERAND_WIDTH
+    products = [Signal(width, name=f"product_{half}") for half in range(2)]
+    m.submodules.cell = _mac(
+        Cat(extended(each, HALF_OPERAND_WIDTH) for each in a),
+        Cat(extended(each, HALF_OPERAND_WIDTH) for each in b),
+        Cat(products),
+        signed=(a[0].shape().signed, b[0].shape().signed),
+        p_MODE_8x8=1,
+        p_TOP_8x8_MULT_REG=1,
+        p_BOT_8x8_MULT_REG=1,
+        p_PIPELINE_16x16_MULT_REG1=1,
+        p_TOPOUTPUT_SELECT=2,
+        p_BOTOUTPUT_SELECT=2,
+    )
+    m.d.comb += [each.eq(product[: len(each)]) for each, product in zip(o, products, strict=True)]
+    return m
+
+
+def _mac(
+    a: Value,
+    b: Value,
+    o: Value,
+    *,
+    signed: tuple[bool, bool],
+    addend: Value | None = None,
+    **settings: int,
+) -> Instance:
+    """One SB_MAC16 with registers at its operands; `settings` are its parameters."""
+    low = ["AHOLD", "BHOLD", "CHOLD", "DHOLD", "IRSTTOP", "IRSTBOT", "ORSTTOP", "ORSTBOT"]
+    low += ["OLOADTOP", "OLOADBOT", "ADDSUBTOP", "ADDSUBBOT", "OHOLDTOP", "OHOLDBOT"]
+    addend = Const(0, 2 * OPERAND_WIDTH) if addend is None else addend
+    wide = ("OUTPUT_SELECT", "LOWERINPUT", "CARRYSELECT")
+    return Instance(
+        "SB_MAC16",
+        **{name: Const(value, 1 + name.endswith(wide)) for name, value in settings.items()},
+        p_A_REG=Const(1, 1),
+        p_B_REG=Const(1, 1),
+        p_A_SIGNED=Const(signed[0], 1),
+        p_B_SIGNED=Const(signed[1], 1),
+        i_CLK=ClockSignal(),
+        i_CE=Const(1, 1),
+        i_A=a,
+        i_B=b,
+        i_C=addend[OPERAND_WIDTH:],
+        i_D=addend[:OPERAND_WIDTH],
+        **{f"i_{pin}": Const(0, 1) for pin in low},
+        o_O=o,
+    )
+
+
+def constant_multiplier(a: Signal, constant: int, o: Signal) -> Module:
+    """Logic: o = a × constant two cycles later, a sum of shifted operands with a rank between."""
+    m = Module()
+    terms: list[tuple[int, Value]] = []
+    digits = signed_digits(constant)
+    for index in range(0, len(digits), 2):
+        (sign, place), *others = digits[index : index + 2]
+        value: Value = a if sign > 0 else -a
+        for other_sign, other_place in others:
+            value = _plus_shifted(value, a, other_place - place, other_sign)
+        register = Signal(value.shape(), reset_less=True, name=f"part_{place}")
+        m.d.sync += register.eq(value)
+        terms.append((place, register))
+    while len(terms) > 1:
+        pairs = [terms[index : index + 2] for index in range(0, len(terms), 2)]
+        terms = [
+            (low[0], _plus_shifted(low[1], high[0][1], high[0][0] - low[0], 1)) if high else low
+            for low, *high in pairs
+        ]
+    product = Signal(len(o), reset_less=True)
+    place, total = terms[0] if terms else (0, Const(0, 1))
+    m.d.sync += product.eq(total << place)
+    m.d.comb += o.eq(product)
+    return m
+
+
+def _plus_shifted(low: Value, high: Value, places: int, sign: int) -> Value:
+    """Low ± high · 2^places, by an adder over the bits above."""
+    low = _like(low, extended(low, max(len(low), places + 1)))
+    upper = _like(low, low[places:])
+    total = upper + high if sign > 0 else upper - high
+    return _like(total, Cat(low[:places], total))
+
+
+def signed_digits(constant: int) -> list[tuple[int, int]]:
+    """The (sign, place) of digits -1 and 1 whose sum is `constant`, lowest first, the fewest."""
+    digits, place = [], 0
+    while constant:
+        if constant & 1:
+            sign = 2 - (constant & 3)
+            digits.append((sign, place))
+            constant -= sign
+        constant, place = constant >> 1, place + 1
+    return digits
 
 
 def memory(depth: int, accesses: Accesses) -> Module:

@@ -1,13 +1,16 @@
 """A registered multiplier: one interface, filled by plain Verilog or by a vendor's cell."""
 
 from dataclasses import dataclass
+from typing import Any
 
-from amaranth.hdl import Module, Shape, Signal
+from amaranth.hdl import Module, Shape, Signal, Value
 from amaranth.lib import wiring
+from amaranth.lib.data import ArrayLayout
 from amaranth.lib.wiring import In, Out
 
 from hw.prim import ecp5, ice40
 from hw.prim.target import Target, target_of
+from spec.fixed import bounds
 
 MAX_OPERAND_WIDTH = 64
 
@@ -22,12 +25,16 @@ class MultiplierConfig:
         Bits of each operand, 1 to 64.
     a_signed, b_signed
         Whether each operand is in two's complement.
+    b_constant
+        The value of `b` where it never changes; its user drives it all the same. On iCE40 such a
+        multiplier is a few adders, and leaves the cells to others.
     """
 
     a_width: int
     b_width: int
     a_signed: bool = False
     b_signed: bool = False
+    b_constant: int | None = None
 
     def __post_init__(self) -> None:
         for field in ("a_width", "b_width"):
@@ -41,6 +48,11 @@ class MultiplierConfig:
             signed = getattr(self, field)
             if type(signed) is not bool:
                 raise ValueError(f"MultiplierConfig.{field} must be True or False, not {signed!r}")
+        low, high = bounds(self.b_width, self.b_signed)
+        if self.b_constant is not None and not low <= self.b_constant <= high:
+            raise ValueError(
+                f"MultiplierConfig.b_constant must be from {low} to {high}, not {self.b_constant}"
+            )
 
     @property
     def latency(self) -> int:
@@ -80,10 +92,14 @@ class Multiplier(wiring.Component):
     enable nor a reset, so that the registers inside a vendor's cell can serve. What comes out in
     the first two cycles is not defined.
 
-    A vendor's cell serves up to 18 × 18 bits on ECP5 (MULT18X18D) and 16 × 16 on iCE40 UltraPlus
-    (SB_MAC16). A wider product, and any product on a family without multipliers, is the plain
-    ``*`` between the same two ranks of registers: equally correct, but slow. Split wide operands
-    upstream where the clock matters.
+    A vendor's cell serves up to 18 × 18 bits: MULT18X18D on ECP5, and on iCE40 UltraPlus SB_MAC16,
+    whose own 16 × 16 bits are completed by logic. A product by a constant is adders on iCE40. A
+    wider product, and any other on a family without multipliers, is the plain ``*`` between the
+    same two ranks of registers: equally correct, but slow. Split wide operands upstream where the
+    clock matters.
+
+    An UltraPlus UP5K has eight such cells, and what is instantiated is not made of logic when they
+    run out: the router refuses the design. `MultiplierPair` takes one for two products.
 
     *Timing*: latency 2, interval 1.
 
@@ -111,8 +127,13 @@ class Multiplier(wiring.Component):
         widest = max(self.config.a_width, self.config.b_width)
         if target is Target.ECP5 and widest <= ecp5.OPERAND_WIDTH:
             return ecp5.multiplier(self.a, self.b, self.o)
+        constant = self.config.b_constant
+        if target in (Target.ICE40, Target.ICE40_HX) and constant is not None:
+            return ice40.constant_multiplier(self.a, constant, self.o)
         if target is Target.ICE40 and widest <= ice40.OPERAND_WIDTH:
             return ice40.multiplier(self.a, self.b, self.o)
+        if target is Target.ICE40 and widest <= ice40.WIDE_OPERAND_WIDTH:
+            return ice40.wide_multiplier(self.a, self.b, self.o)
         return self._portable()
 
     def _portable(self) -> Module:
@@ -123,4 +144,50 @@ class Multiplier(wiring.Component):
         product_2 = Signal(self.config.product_shape, reset_less=True)
         m.d.sync += [a_1.eq(self.a), b_1.eq(self.b), product_2.eq(a_1 * b_1)]
         m.d.comb += self.o.eq(product_2)
+        return m
+
+
+class MultiplierPair(wiring.Component):
+    """o[i] = a[i] × b[i], exactly, every cycle, for i of 0 and 1: two of `Multiplier`.
+
+    Contract: that of `Multiplier`. On iCE40 UltraPlus one SB_MAC16 serves both products where no
+    operand has more than 8 bits; elsewhere these are two multipliers.
+
+    *Timing*: latency 2, interval 1.
+
+    *Members*: ``a``, ``b``, ``o``, arrays of two of the members of `Multiplier`.
+    """
+
+    a: Any
+    b: Any
+    o: Any
+
+    def __init__(self, config: MultiplierConfig):
+        self.config = config
+        super().__init__(
+            {
+                "a": In(ArrayLayout(config.a_shape, 2)),
+                "b": In(ArrayLayout(config.b_shape, 2)),
+                "o": Out(ArrayLayout(config.product_shape, 2)),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        """Fill the interface with the cells of the platform's target."""
+        m = Module()
+        config = self.config
+        widest = max(config.a_width, config.b_width)
+        products = [Signal(config.product_shape, name=f"product_{half}") for half in range(2)]
+        m.d.comb += [self.o[half].eq(products[half]) for half in range(2)]
+        if target_of(platform) is Target.ICE40 and widest <= ice40.HALF_OPERAND_WIDTH:
+            a, b = ([Value.cast(x[half]) for half in range(2)] for x in (self.a, self.b))
+            m.submodules.pair = ice40.multiplier_pair(a, b, products)
+            return m
+        for half, product in enumerate(products):
+            m.submodules[f"single_{half}"] = single = Multiplier(config)
+            m.d.comb += [
+                single.a.eq(self.a[half]),
+                single.b.eq(self.b[half]),
+                product.eq(single.o),
+            ]
         return m

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from gen.emit import emit_rtlil
-from hw.prim.multiply import Multiplier, MultiplierConfig
+from hw.prim.multiply import Multiplier, MultiplierConfig, MultiplierPair
 from hw.prim.target import Target
 from tests.support.netlist import Together, differences, run_amaranth, run_verilog
 
@@ -24,6 +24,28 @@ CONFIGS = {
     )
     for a_width, b_width, a_signed, b_signed in SHAPES
 }
+CONSTANTS = {
+    f"by_{abs(constant)}_{'ps'[signed]}_{a_width}": MultiplierConfig(
+        a_width=a_width,
+        a_signed=a_signed,
+        b_width=18,
+        b_signed=signed,
+        b_constant=constant,
+    )
+    for constant, signed, a_width, a_signed in (
+        *((189097, False, 16, False), (45303, False, 9, False), (1, False, 8, True)),
+        *((0, False, 4, True), (-(1 << 17), True, 18, True), (-77777, True, 12, False)),
+        *(((1 << 18) - 1, False, 18, True), (0b10101, False, 1, False), (-3, True, 3, True)),
+    )
+}
+CONFIGS |= CONSTANTS
+PAIRS = {
+    f"pair_{'us'[a_signed]}{a_width}_{'us'[b_signed]}{b_width}": MultiplierConfig(
+        a_width=a_width, b_width=b_width, a_signed=a_signed, b_signed=b_signed
+    )
+    for a_width, b_width in ((8, 8), (5, 8), (9, 8))
+    for a_signed, b_signed in SIGNS
+}
 
 
 def corners(width: int, signed: bool) -> list[int]:
@@ -35,6 +57,8 @@ def corners(width: int, signed: bool) -> list[int]:
 def operands(config: MultiplierConfig, rng: random.Random) -> list[tuple[int, int]]:
     a_values = corners(config.a_width, config.a_signed)
     b_values = corners(config.b_width, config.b_signed)
+    if config.b_constant is not None:
+        b_values = [config.b_constant]
     pairs = list(itertools.product(a_values, b_values))
     while len(pairs) < 40:
         pairs.append(
@@ -69,6 +93,36 @@ def test_product_in_amaranths_simulator():
     assert differences(expected, run_amaranth(units(), stimulus)) == []
 
 
+def pair_bench():
+    """Both halves of every pair, the second one other operands than the first."""
+    rng = random.Random(2)
+    values = {name: operands(config, rng) for name, config in PAIRS.items()}
+    cycles = max(map(len, values.values())) + 2
+    stimulus: list[dict[str, int]] = [{} for _ in range(cycles)]
+    expected: list[dict[str, int | None]] = [{} for _ in range(cycles)]
+    for name, pairs in values.items():
+        config = PAIRS[name]
+        for cycle, (a, b) in enumerate(pairs):
+            c, d = pairs[cycle * 7 % len(pairs)]
+            o = a * b & (1 << config.product_width) - 1, c * d & (1 << config.product_width) - 1
+            stimulus[cycle][f"{name}__a"] = _packed((a, c), config.a_width)
+            stimulus[cycle][f"{name}__b"] = _packed((b, d), config.b_width)
+            expected[cycle + 2][f"{name}__o"] = _packed(o, config.product_width)
+    return stimulus, expected
+
+
+def _packed(values: tuple[int, int], width: int) -> int:
+    low, high = (value & (1 << width) - 1 for value in values)
+    return low | high << width
+
+
+@pytest.mark.parametrize("target", [Target.PORTABLE, Target.ICE40])
+def test_products_of_pairs(target: Target, tmp_path: Path):
+    stimulus, expected = pair_bench()
+    pairs = Together({name: MultiplierPair(config) for name, config in PAIRS.items()})
+    assert differences(expected, run_verilog(pairs, target, stimulus, tmp_path)) == []
+
+
 @pytest.mark.parametrize("target", Target)
 def test_product_of_emitted_verilog(target: Target, tmp_path: Path):
     stimulus, expected = bench(all_operands())
@@ -98,7 +152,19 @@ def test_figures():
 @pytest.mark.parametrize("target, cell", [(Target.ECP5, "MULT18X18D"), (Target.ICE40, "SB_MAC16")])
 def test_a_target_fills_in_its_cell(target: Target, cell: str):
     assert cell in emit_rtlil(Multiplier(MultiplierConfig(a_width=16, b_width=16)), target)
+    assert cell in emit_rtlil(Multiplier(MultiplierConfig(a_width=18, b_width=18)), target)
     assert cell not in emit_rtlil(Multiplier(MultiplierConfig(a_width=19, b_width=2)), target)
+
+
+def test_a_pair_is_one_cell_of_ice40_and_a_constant_is_none():
+    cell = "cell \\SB_MAC16 "
+    pair = MultiplierPair(MultiplierConfig(a_width=8, b_width=8, a_signed=True))
+    assert emit_rtlil(pair, Target.ICE40).count(cell) == 1
+    wider = MultiplierPair(MultiplierConfig(a_width=9, b_width=8))
+    assert emit_rtlil(wider, Target.ICE40).count(cell) == 2
+    constant = Multiplier(MultiplierConfig(a_width=16, b_width=18, b_constant=189097))
+    for target in (Target.ICE40, Target.ICE40_HX):
+        assert cell not in emit_rtlil(constant, target)
 
 
 @pytest.mark.parametrize(
@@ -110,6 +176,8 @@ def test_a_target_fills_in_its_cell(target: Target, cell: str):
         ({"b_width": True}, "MultiplierConfig.b_width must be an integer from 1 to 64, not True"),
         ({"a_signed": 1}, "MultiplierConfig.a_signed must be True or False, not 1"),
         ({"b_signed": None}, "MultiplierConfig.b_signed must be True or False, not None"),
+        ({"b_constant": 256}, "MultiplierConfig.b_constant must be from 0 to 255, not 256"),
+        ({"b_constant": -1}, "MultiplierConfig.b_constant must be from 0 to 255, not -1"),
     ],
 )
 def test_rejection(fields: dict, message: str):
