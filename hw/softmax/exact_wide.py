@@ -5,6 +5,8 @@ those of ``hw.softmax.exact``. Both units have a fixed latency, an interval of o
 stall.
 """
 
+from dataclasses import replace
+
 from amaranth.hdl import Cat, Const, Module, Signal
 
 from hw.lib.pipe import Pipe
@@ -38,8 +40,13 @@ class ExactWideElement(Element):
     numerics: ExactWideNumerics
 
     @staticmethod
+    def _distance_config(n: ExactWideNumerics) -> MultiplierConfig:
+        return replace(distance_config(n), b_constant=n.log2e)
+
+    @staticmethod
     def _drop_config(n: ExactWideNumerics) -> MultiplierConfig:
-        return MultiplierConfig(a_width=n.fine_bits, b_width=n.slope.bit_length())
+        width = n.slope.bit_length()
+        return MultiplierConfig(a_width=n.fine_bits, b_width=width, b_constant=n.slope)
 
     @staticmethod
     def _mantissa_config(n: ExactWideNumerics) -> MultiplierConfig:
@@ -50,13 +57,15 @@ class ExactWideElement(Element):
         """Cycles: multiply, look up beside the line's product, subtract, multiply, shift."""
         looked_up = fraction_config(n).latency
         line = max(looked_up, cls._drop_config(n).latency) + 1
-        return distance_config(n).latency + line + cls._mantissa_config(n).latency + SHIFT_STAGES
+        return (
+            cls._distance_config(n).latency + line + cls._mantissa_config(n).latency + SHIFT_STAGES
+        )
 
     def elaborate(self, platform: object) -> Module:
         """Reduce the range, look up and interpolate, multiply, shift."""
         m = Module()
         n = self.numerics
-        m.submodules.scale = scale = Multiplier(distance_config(n))
+        m.submodules.scale = scale = Multiplier(self._distance_config(n))
         m.submodules.fraction = fraction = Rom(fraction_config(n))
         m.submodules.drop = drop = Multiplier(self._drop_config(n))
         m.submodules.mantissa = mantissa = Multiplier(self._mantissa_config(n))
