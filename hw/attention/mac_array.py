@@ -1,6 +1,7 @@
 """An outer product a cycle, accumulated: R rows of C multipliers, each a cycle behind the last."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from amaranth.hdl import Cat, Module, Mux, Shape, Signal, Value, signed
 from amaranth.lib import wiring
@@ -8,7 +9,7 @@ from amaranth.lib.data import ArrayLayout, StructLayout
 from amaranth.lib.wiring import In, Out
 
 from hw.lib.credit import Push, PushSignature
-from hw.prim.multiply import Multiplier, MultiplierConfig
+from hw.prim.multiply import Multiplier, MultiplierConfig, MultiplierPair
 
 __all__ = ["SIDES", "MacArray", "MacArrayConfig"]
 
@@ -152,7 +153,7 @@ class MacArray(wiring.Component):
     def _rows(self, m: Module) -> list[Signal]:
         """Hand operands down, row by row; each row's sums where they are due, and 0 elsewhere."""
         waiting = [Value.cast(operand) for operand in self.i.payload.row]
-        columns: Value = self.i.payload.column
+        columns: Any = self.i.payload.column
         flags = {"valid": self.i.valid, "ended": self.i.valid & self.i.payload.last}
         ends = []
         for row in range(self.config.rows):
@@ -171,7 +172,7 @@ class MacArray(wiring.Component):
         return ends
 
     def _row(
-        self, m: Module, row: int, operand: Value, columns: Value, flags: dict[str, Signal]
+        self, m: Module, row: int, operand: Value, columns: Any, flags: dict[str, Signal]
     ) -> Signal:
         """Multiply and accumulate."""
         config = self.config
@@ -184,15 +185,28 @@ class MacArray(wiring.Component):
         clear = Signal(init=1, name=f"clear_{row}")
         m.d.sync += clear.eq(~ended)
         sums = []
-        for column in range(config.columns):
-            m.submodules[f"cell_{row}_{column}"] = cell = Multiplier(config.multiplier)
-            product = Signal.like(cell.o, name=f"product_{row}_{column}", reset_less=True)
+        for column, each in enumerate(self._multiply(m, row, operand, columns)):
+            product = Signal.like(each, name=f"product_{row}_{column}", reset_less=True)
             total = Signal(signed(config.sum_bits), name=f"sum_{row}_{column}")
-            m.d.comb += [cell.a.eq(operand), cell.b.eq(columns[column])]
-            m.d.sync += product.eq(cell.o)
+            m.d.sync += product.eq(each)
             with m.If(accumulate):
                 m.d.sync += total.eq(total + product)
             sums.append(total)
         end = Signal(len(sums) * config.sum_bits, name=f"end_{row}", reset_less=True)
         m.d.sync += end.eq(Mux(clear, 0, Cat(sums)))
         return end
+
+    def _multiply(self, m: Module, row: int, operand: Value, columns: Any) -> list[Value]:
+        """Multiply a row's operand by every column's; two columns share a pair of multipliers."""
+        config = self.config
+        if config.columns == 1:
+            m.submodules[f"cell_{row}"] = cell = Multiplier(config.multiplier)
+            m.d.comb += [cell.a.eq(operand), cell.b.eq(columns[0])]
+            return [cell.o]
+        products: list[Value] = []
+        for column in range(0, config.columns, 2):
+            m.submodules[f"cell_{row}_{column}"] = pair = MultiplierPair(config.multiplier)
+            for half in range(2):
+                m.d.comb += [pair.a[half].eq(operand), pair.b[half].eq(columns[column + half])]
+                products.append(pair.o[half])
+        return products
