@@ -13,10 +13,10 @@ from hw.prim import ice40
 from hw.prim.cells import Accesses
 from hw.prim.target import Target, target_of
 
-__all__ = ["LOGIC_QUEUE_DEPTH", "QueueRam", "QueueRamConfig"]
+__all__ = ["LOGIC_QUEUE_BITS", "QueueRam", "QueueRamConfig"]
 
-LOGIC_QUEUE_DEPTH = 8
-"""A queue of fewer entries is registers on iCE40 too: it would not be worth a block memory."""
+LOGIC_QUEUE_BITS = 64
+"""A queue of fewer bits is registers on iCE40 too: it would not be worth a block memory."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +59,7 @@ class QueueRamConfig:
     def block_on(self, target: Target) -> bool:
         """Whether the entries lie in block memory: on iCE40, which reads none without a clock."""
         deepest = ice40.BLOCK_ASPECTS[-1][0]
-        fits = self.width > 0 and LOGIC_QUEUE_DEPTH <= self.depth <= deepest
+        fits = self.width * self.depth >= LOGIC_QUEUE_BITS and self.depth <= deepest
         return fits and target in (Target.ICE40, Target.ICE40_HX)
 
 
@@ -72,7 +72,7 @@ class QueueRam(wiring.Component):
     are popped by its end. `head` is not defined while the queue is empty. No reset.
 
     Where memories are read without a clock, `head` is what `read_at` points to. On iCE40, from
-    `LOGIC_QUEUE_DEPTH` entries up, the entry after the head is read from block memory as the head
+    `LOGIC_QUEUE_BITS` up, the entry after the head is read from block memory as the head
     is popped; one pushed meanwhile, or into an empty queue, goes past the memory through a
     register. So no read whose word is used meets a write to its address.
 

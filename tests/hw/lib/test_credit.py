@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hw.lib.credit import CreditFifo, CreditFifoConfig
 from hw.lib.pipe import Pipe
 from hw.lib.stream import PassSignature
-from hw.prim.queue_ram import LOGIC_QUEUE_DEPTH, QueueRamConfig
+from hw.prim.queue_ram import LOGIC_QUEUE_BITS, QueueRamConfig
 from hw.prim.target import Target
 from tests.support.bench import BudgetExceeded, intervals, latency, run
 from tests.support.netlist import Together, differences, run_verilog
@@ -93,7 +93,7 @@ def test_a_depth_below_two_is_rejected(depth):
 
 QUEUES = {
     f"w{width}_d{depth}": CreditFifoConfig(shape=unsigned(width), depth=depth)
-    for width, depth in ((1, 2), (9, 7), (13, 8), (21, 14), (16, 32), (40, 257), (3, 2048))
+    for width, depth in ((1, 2), (9, 7), (33, 2), (13, 5), (21, 14), (16, 32), (40, 257), (3, 2048))
 }
 
 
@@ -151,15 +151,23 @@ def test_the_bench_sees_an_entry_that_should_have_gone_past_the_memory(
 
 
 @pytest.mark.parametrize(
-    ("depth", "target", "block"),
+    ("width", "depth", "target", "block"),
     [
-        (LOGIC_QUEUE_DEPTH - 1, Target.ICE40, False),
-        (LOGIC_QUEUE_DEPTH, Target.ICE40, True),
-        (LOGIC_QUEUE_DEPTH, Target.ICE40_HX, True),
-        (LOGIC_QUEUE_DEPTH, Target.ECP5, False),
-        (2048, Target.ICE40, True),
-        (2049, Target.ICE40, False),
+        (8, LOGIC_QUEUE_BITS // 8 - 1, Target.ICE40, False),
+        (8, LOGIC_QUEUE_BITS // 8, Target.ICE40, True),
+        (LOGIC_QUEUE_BITS // 2, 2, Target.ICE40_HX, True),
+        (8, LOGIC_QUEUE_BITS, Target.ECP5, False),
+        (8, LOGIC_QUEUE_BITS, Target.PORTABLE, False),
+        (8, 2048, Target.ICE40, True),
+        (8, 2049, Target.ICE40, False),
+        (0, 2048, Target.ICE40, False),
     ],
 )
-def test_which_queues_lie_in_block_memory(depth: int, target: Target, block: bool):
-    assert QueueRamConfig(shape=5, depth=depth).block_on(target) is block
+def test_which_queues_lie_in_block_memory(width: int, depth: int, target: Target, block: bool):
+    assert QueueRamConfig(shape=width, depth=depth).block_on(target) is block
+
+
+@pytest.mark.parametrize("depth", [1, 2.0, True])
+def test_rejection_of_a_queues_depth(depth):
+    with pytest.raises(ValueError, match=r"QueueRamConfig\.depth must be an integer of at least 2"):
+        QueueRamConfig(shape=1, depth=depth)
