@@ -42,7 +42,8 @@ class OperandConfig:
     @property
     def ram(self) -> RamConfig:
         """The memory of all sets, one after the other."""
-        return RamConfig(width=self.width, depth=self.depth * self.sets)
+        # A lone set is filled while it is not read.
+        return RamConfig(width=self.width, depth=self.depth * self.sets, exclusive=self.sets == 1)
 
     @property
     def latency(self) -> int:

@@ -23,6 +23,9 @@ HALF_OPERAND_WIDTH = 8
 BLOCK_ASPECTS = ((256, 16), (512, 8), (1024, 4), (2048, 2))
 """Shapes of an SB_RAM40_4K as (words, bits), widest first, in the order of its modes 0 to 3."""
 
+BLOCK_BITS = 4096
+"""Bits of an SB_RAM40_4K."""
+
 SPRAM_ASPECTS = ((16384, 16),)
 """The one shape of an SB_SPRAM256KA as (words, bits)."""
 

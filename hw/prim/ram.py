@@ -1,8 +1,8 @@
 """Memories: one interface, filled by plain Verilog or by a vendor's cells."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -38,13 +38,21 @@ class RamConfig:
         Bits of a word, at least 1.
     depth
         Words, at least 1.
+    exclusive
+        Whether a user of a `Ram` never needs what is read in a cycle that writes. On iCE40
+        UltraPlus such a memory may lie in single-port RAM, of which there is more.
     """
 
     width: int
     depth: int
+    exclusive: bool = False
 
     def __post_init__(self) -> None:
         _check_positive(self, "width", "depth")
+        if type(self.exclusive) is not bool:
+            raise ValueError(
+                f"{type(self).__name__}.exclusive must be True or False, not {self.exclusive!r}"
+            )
 
     @property
     def latency(self) -> int:
@@ -107,8 +115,12 @@ class Ram(wiring.Component):
     Contract: a word written in a cycle is read by its address presented in any later cycle. Not
     defined on any target, so that users must avoid them: reading the address that is written in
     the same cycle, reading a word that was never written, and addresses past the last word. A
-    read whose result nobody uses may do any of these. Contents have no reset, the read port has no
-    enable, and neither port ever stalls.
+    read whose result nobody uses may do any of these. If the memory is `exclusive`, a read in the
+    cycle of any write is not defined either. Contents have no reset, the read port has no enable,
+    and neither port ever stalls.
+
+    On iCE40 UltraPlus an exclusive memory whose words fit one SB_SPRAM256KA, but not one block
+    memory, is single-port RAM.
 
     *Timing*: latency 2, interval 1.
 
@@ -136,10 +148,20 @@ class Ram(wiring.Component):
         match target_of(platform):
             case Target.ECP5:
                 return ecp5.memory(self.config.depth, accesses)
+            case Target.ICE40 if self._fits_single_port:
+                at = Mux(self.write.enable, self.write.address, self.read.address)
+                single = replace(accesses, write_address=at, read_address=at)
+                return ice40.single_port_memory(self.config.depth, single)
             case Target.ICE40 | Target.ICE40_HX:
                 return ice40.memory(self.config.depth, accesses)
             case Target.PORTABLE:
                 return self._portable()
+
+    @property
+    def _fits_single_port(self) -> bool:
+        config, (depth, width) = self.config, ice40.SPRAM_ASPECTS[0]
+        fits = config.exclusive and config.width <= width and config.depth <= depth
+        return fits and config.width * config.depth > ice40.BLOCK_BITS
 
     def _portable(self) -> Module:
         m = Module()

@@ -1,6 +1,7 @@
 """The operand memory, filled by a stream under stalls and read at random by a bench."""
 
 import random
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,7 +9,10 @@ from amaranth.sim import Simulator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gen.emit import emit_rtlil
 from hw.attention.operand import Operand, OperandConfig
+from hw.prim.target import Target
+from tests.support.netlist import differences, run_verilog
 
 CONFIGS = [(3, 1, 1), (3, 1, 2), (8, 5, 1), (8, 5, 2), (12, 8, 2), (12, 8, 1)]
 
@@ -119,6 +123,35 @@ def test_it_takes_in_as_many_sets_as_it_has(sets):
     simulator.run()
     # Without a gap while there is room, and again in the cycle after the release.
     assert accepted == [*range(sets), 9]
+
+
+def test_a_lone_set_in_single_port_memory(tmp_path: Path):
+    """Sets follow one another as closely as they may: the last word of one is read as it goes."""
+    config = config_of(16, 300, 1)
+    length, sets = 5, 6
+    assert "cell \\SB_SPRAM256KA" in emit_rtlil(Operand(config), Target.ICE40)
+    stimulus: list[dict[str, int]] = []
+    expected: list[dict[str, int | None]] = []
+    for index in range(sets):
+        words = [word_of(16, index, at) for at in range(length)]
+        for at, word in enumerate(words):
+            payload = word | (at == length - 1) << config.width  # {data, last}
+            stimulus.append({"i__valid": 1, "i__payload": payload, "release": 0})
+            expected.append({"i__ready": 1, "full": 0})
+        for at in range(length):
+            # What waits at `i` is not taken before the release.
+            stimulus.append({"i__payload": 0, "address": at, "release": at == length - 1})
+            expected.append({"i__ready": 0, "full": 1})
+    idle: dict[str, int] = {"i__valid": 0, "release": 0}
+    stimulus += [idle] * config.latency
+    expected += [{} for _ in range(config.latency)]
+    for index in range(sets):
+        for at in range(length):
+            cycle = (2 * index + 1) * length + at + config.latency
+            expected[cycle]["data"] = word_of(16, index, at)
+    for target in (Target.PORTABLE, Target.ICE40):
+        trace = run_verilog(Operand(config), target, stimulus, tmp_path)
+        assert differences(expected, trace) == []
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,10 @@ RAMS = [
     *CROSS[::4],  # every width and every depth
     *(RamConfig(width=w, depth=d) for w, d in ((1, 1), (9, 2048), (4, 2), (2, 16384))),
     DEEP,
+    *(
+        RamConfig(width=w, depth=d, exclusive=True)
+        for w, d in ((16, 512), (16, 256), (17, 300), (3, 16384), (2, 16385))
+    ),
 ]
 SINGLE_PORT_RAMS = [RamConfig(width=w, depth=d) for w, d in ((1, 5), (16, 16384), (36, 300))] + [
     DEEP
@@ -41,7 +45,8 @@ ROMS = [
 
 
 def key(config: RamConfig | RomConfig) -> str:
-    return f"w{config.width}_d{config.depth}"
+    exclusive = isinstance(config, RamConfig) and config.exclusive
+    return f"w{config.width}_d{config.depth}" + "_x" * exclusive
 
 
 def addresses(depth: int, rng: random.Random) -> list[int]:
@@ -76,7 +81,7 @@ def ram_bench(configs: list[RamConfig], seed: int = 1):
                 f"{name}__write__data": data,
                 f"{name}__read__address": to if at is None else at,
             }
-            if at is not None or words:
+            if (at is not None or words) and not (config.exclusive and enable):
                 address = to if at is None else at
                 expected[cycle + config.latency][f"{name}__read__data"] = words.get(address)
             if stimulus[cycle][f"{name}__write__enable"]:
@@ -151,8 +156,13 @@ def test_words_of_emitted_verilog(target: Target, kind: str, tmp_path: Path):
 
 @pytest.mark.parametrize("kind", ["ram", "rom"])
 def test_the_smaller_ice40_has_the_same_block_memory(kind: str):
-    hx = emit_rtlil(together(kind), Target.ICE40_HX)
-    assert hx == emit_rtlil(together(kind), Target.ICE40)
+    unit, configs, _ = KINDS[kind]
+
+    def emitted(target: Target) -> str:
+        plain = {key(each): unit(each) for each in configs if not getattr(each, "exclusive", 0)}
+        return emit_rtlil(Together(plain), target)
+
+    assert emitted(Target.ICE40_HX) == emitted(Target.ICE40)
 
 
 def test_single_port_ram_of_the_smaller_ice40(tmp_path: Path):
@@ -211,6 +221,24 @@ def test_spram_is_for_ultraplus_only():
     assert emit_rtlil(SinglePortRam(ram), Target.ICE40).count("cell \\SB_SPRAM256KA ") == 2
     for target in (Target.PORTABLE, Target.ECP5, Target.ICE40_HX):
         assert "SB_SPRAM256KA" not in emit_rtlil(SinglePortRam(ram), target)
+
+
+@pytest.mark.parametrize(
+    "width, depth, exclusive, spram",
+    [
+        (16, 512, True, 1),
+        (16, 16384, True, 1),
+        (16, 512, False, 0),
+        (16, 256, True, 0),
+        (17, 512, True, 0),
+        (16, 16385, True, 0),
+    ],
+)
+def test_an_exclusive_memory_may_be_spram(width: int, depth: int, exclusive: bool, spram: int):
+    config = RamConfig(width=width, depth=depth, exclusive=exclusive)
+    cell = "cell \\SB_SPRAM256KA "
+    assert emit_rtlil(Ram(config), Target.ICE40).count(cell) == spram
+    assert cell not in emit_rtlil(Ram(config), Target.ICE40_HX)
 
 
 def test_style_and_latency_of_a_table_follow_from_its_size():
