@@ -86,10 +86,16 @@ def _ice40(target: Target, synthesis: str, size: str, package: str) -> Device:
     )
 
 
+FEW_ENABLES = "-dffe_min_ce_use 8"
+"""Eight logic cells of iCE40 share an enable. One for fewer registers is a gate before each: with
+hundreds of small sets the placer finds no room from nine tenths of a chip on."""
+
 ECP5_85F = _ecp5("85k", "CABGA381", speed=6)
 ECP5_25F = _ecp5("25k", "CABGA381", speed=6)
-ICE40_UP5K = _ice40(Target.ICE40, "synth_ice40 -device u -dsp", "up5k", "sg48")
-ICE40_HX8K = _ice40(Target.ICE40_HX, "synth_ice40 -device hx", "hx8k", "ct256")
+# Without -dsp: that pass of Yosys 0.70 takes the registers of the SB_MAC16 that we instantiate for
+# ones of its own, and switches them off; products come a cycle or two early.
+ICE40_UP5K = _ice40(Target.ICE40, f"synth_ice40 -device u {FEW_ENABLES}", "up5k", "sg48")
+ICE40_HX8K = _ice40(Target.ICE40_HX, f"synth_ice40 -device hx {FEW_ENABLES}", "hx8k", "ct256")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -63,23 +63,26 @@ def wide_multiplier(a: Signal, b: Signal, o: Signal) -> Module:
     (a_low, a_high), (b_low, b_high) = (
         (x[:k], _like(x, x[k:])) for x, k in zip((a, b), below, strict=True)
     )
-    rest = _times_bits(b, a_low) + (_times_bits(a_high, b_low) << below[0])
-    rest = rest.as_signed() if rest.shape().signed else Cat(rest, Const(0, 1)).as_signed()
-    lowest: Value = rest[: sum(below)]
-    for stage in (1, 2):
-        register = Signal(len(lowest), reset_less=True, name=f"lowest_{stage}")
-        m.d.sync += register.eq(lowest)
-        lowest = register
-    addend, product = Signal(2 * OPERAND_WIDTH), Signal(2 * OPERAND_WIDTH)
-    m.d.comb += addend.eq(rest[sum(below) :].as_signed())
+    parts = []
+    for name, part in (
+        ("a_low_times_b", _times_bits(b, a_low)),
+        ("a_high_times_b_low", _times_bits(a_high, b_low) << below[0]),
+    ):
+        register = Signal(part.shape(), reset_less=True, name=name)
+        m.d.sync += register.eq(part)
+        parts.append(register)
+    rest = parts[0] + parts[1]
+    # A sum of unsigned parts leaves the addend's sign at 0: it is shorter by far.
+    rest = _like(rest, extended(rest, 2 * OPERAND_WIDTH + sum(below)))
+    lowest = Signal(sum(below), reset_less=True)
+    m.d.sync += lowest.eq(rest[: len(lowest)])
+    addend, product = rest[len(lowest) :], Signal(2 * OPERAND_WIDTH)
     m.submodules.cell = _mac(
         extended(a_high, OPERAND_WIDTH),
         extended(b_high, OPERAND_WIDTH),
         product,
         signed=(a.shape().signed, b.shape().signed),
         addend=addend,
-        p_C_REG=1,
-        p_D_REG=1,
         p_TOPOUTPUT_SELECT=1,  # the register behind the adder
         p_TOPADDSUB_LOWERINPUT=2,  # of the product
         p_TOPADDSUB_UPPERINPUT=1,  # and C,

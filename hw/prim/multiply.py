@@ -98,6 +98,7 @@ class Multiplier(wiring.Component):
     same two ranks of registers: equally correct, but slow. Split wide operands upstream where the
     clock matters.
 
+    Synthesise for iCE40 without the option ``-dsp``: Yosys would switch the cell's registers off.
     An UltraPlus UP5K has eight such cells, and what is instantiated is not made of logic when they
     run out: the router refuses the design. `MultiplierPair` takes one for two products.
 

@@ -5,10 +5,20 @@ from pathlib import Path
 
 import pytest
 
+from fpga.flow import ICE40_UP5K, synthesise
 from gen.emit import emit_rtlil
 from hw.prim.multiply import Multiplier, MultiplierConfig, MultiplierPair
 from hw.prim.target import Target
-from tests.support.netlist import Together, differences, run_amaranth, run_verilog
+from tests.support.netlist import (
+    Together,
+    cell_models,
+    differences,
+    ports_of,
+    run_amaranth,
+    run_icarus,
+    run_verilog,
+    yosys,
+)
 
 WIDTHS = (1, 8, 9, 16, 17, 18)
 SIGNS = tuple(itertools.product((False, True), repeat=2))
@@ -127,6 +137,18 @@ def test_products_of_pairs(target: Target, tmp_path: Path):
 def test_product_of_emitted_verilog(target: Target, tmp_path: Path):
     stimulus, expected = bench(all_operands())
     assert differences(expected, run_verilog(units(), target, stimulus, tmp_path)) == []
+
+
+def test_product_of_the_netlist_that_the_flow_makes_for_ultraplus(tmp_path: Path):
+    """Synthesis must leave the registers of the cells alone, also beside others."""
+    names = ["s16_s16", "u16_s8", "s18_u18", "u18_s9", "u17_u17", "s8_s8", *CONSTANTS]
+    pairs = {name: all_operands()[name] for name in names}
+    stimulus, expected = bench(pairs)
+    synthesise(units(names), ICE40_UP5K, tmp_path)
+    yosys(["read_json netlist.json", "write_verilog -noattr netlist.v"], tmp_path)
+    netlist = [tmp_path / "netlist.v", *cell_models(Target.ICE40)]
+    trace = run_icarus(netlist, ports_of(units(names)), stimulus, tmp_path)
+    assert differences(expected, trace) == []
 
 
 def test_the_bench_sees_a_wrong_product(tmp_path: Path):
