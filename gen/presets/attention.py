@@ -29,12 +29,12 @@ DECAYS = [
 
 PRESETS = {
     "attention_tiny": Preset(
-        summary="one head of 64 x 64 on 2 x 2 arrays, for an iCE40 UP5K",
+        summary="one head of 64 x 64 on a 2 x 2 score array, for an iCE40 UP5K",
         description=Attention(
             heads=1, queries=64, keys=64, head_dim=16,
             score_bits=16, prob_bits=16,
         ),
-        hardware={"rows": 2, "columns": 2, "value_columns": 2},
+        hardware={"rows": 2, "columns": 2, "value_columns": 1},
     ),
     "attention_causal_256": Preset(
         summary="four causal heads, 256 tokens",
