@@ -174,10 +174,13 @@ def _join_scores(m: Module, timing: AttentionTiming, parts: _Parts) -> None:
         m, "read", latency=timing.read_latency, valid=read.valid, last=read.payload.last
     ) as p:
         p.through(timing.read_latency, keep=("last",))
+        late = timing.read_latency
+        query = delay(m, "query", parts.query.data, late - timing.query.latency)
+        key = delay(m, "key", parts.key.data, late - timing.key.latency)
         m.d.comb += [
             parts.array.i.valid.eq(p.valid),
-            Cat(parts.array.i.payload.query).eq(parts.query.data),
-            Cat(parts.array.i.payload.key).eq(parts.key.data),
+            Cat(parts.array.i.payload.query).eq(query),
+            Cat(parts.array.i.payload.key).eq(key),
             parts.array.i.payload.last.eq(p.last),
         ]
     connect(m, sequencer.o_tile, parts.alu.i_tile)
@@ -290,17 +293,17 @@ def _join_factors(m: Module, timing: AttentionTiming, parts: _Parts, factors: An
     """Keep the rows' factors until their sums come, and pass both to the normaliser."""
     m.submodules.factors = memory = Ram(timing.factors)
     depth, rows = timing.factors.depth, timing.config.rows
-    write_at, block_at = Signal(range(depth)), Signal(range(depth))
+    write_at, block = Signal(range(depth)), Signal(range(depth // rows))
     with m.If(factors.valid):
         m.d.sync += write_at.eq(Mux(write_at == depth - 1, 0, write_at + 1))
     sums = parts.values.o
     with m.If(sums.valid & sums.payload.end):
-        m.d.sync += block_at.eq(Mux(block_at == depth - rows, 0, block_at + rows))
+        m.d.sync += block.eq(Mux(block == depth // rows - 1, 0, block + 1))
     m.d.comb += [
         memory.write.enable.eq(factors.valid),
         memory.write.address.eq(write_at),
         memory.write.data.eq(Cat(factors.payload.as_value())),
-        memory.read.address.eq(block_at + sums.payload.row),
+        memory.read.address.eq(Cat(sums.payload.row[: (rows - 1).bit_length()], block)),
     ]
     out = parts.normaliser.i.payload
     factor = factors.payload.shape()(memory.read.data)

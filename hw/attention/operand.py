@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
-from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import stream, wiring
 from amaranth.lib.data import StructLayout
 from amaranth.lib.wiring import In, Out
 
+from hw.lib.pipe import delay
 from hw.prim.ram import Ram, RamConfig
 
 __all__ = ["Operand", "OperandConfig"]
@@ -24,11 +25,15 @@ class OperandConfig:
         Words of a set, at most.
     sets
         1, or 2 to fill one while the other is read.
+    parts
+        Equal parts of a word, each in a memory of its own that works a cycle after the one before:
+        no register drives the addresses of more than one. A divisor of `width`.
     """
 
     width: int
     depth: int
     sets: int
+    parts: int = 1
 
     def __post_init__(self) -> None:
         for field in ("width", "depth"):
@@ -38,17 +43,25 @@ class OperandConfig:
                 )
         if self.sets not in (1, 2):
             raise ValueError(f"OperandConfig.sets must be 1 or 2, got {self.sets}")
+        if self.parts < 1 or self.width % self.parts:
+            raise ValueError(
+                f"OperandConfig.parts must divide width = {self.width}, got {self.parts}"
+            )
 
     @property
     def ram(self) -> RamConfig:
-        """The memory of all sets, one after the other."""
+        """The memory of a part of all sets, one after the other."""
         # A lone set is filled while it is not read.
-        return RamConfig(width=self.width, depth=self.depth * self.sets, exclusive=self.sets == 1)
+        return RamConfig(
+            width=self.width // self.parts,
+            depth=self.depth * self.sets,
+            exclusive=self.sets == 1,
+        )
 
     @property
     def latency(self) -> int:
-        """Cycles from an address to its word: a register, and the memory."""
-        return 1 + self.ram.latency
+        """Cycles from an address to its word: a register for each part, and the memory."""
+        return self.parts + self.ram.latency
 
 
 class Operand(wiring.Component):
@@ -101,10 +114,9 @@ class Operand(wiring.Component):
         self.reading = Signal(config.ram.address_width)
 
     def elaborate(self, platform: object) -> Module:
-        """Build the memory, a register before each of its ports, and the count of sets."""
+        """Build the memories, a register before each of their ports, and the count of sets."""
         m = Module()
         config = self.config
-        m.submodules.ram = ram = Ram(config.ram)
         free = Signal(init=1)
         accept = self.i.valid & self.i.ready
         complete = accept & self.i.payload.last
@@ -131,21 +143,27 @@ class Operand(wiring.Component):
 
         # A register before each port: a write is as late as a read, so that a set released in one
         # cycle may be filled from the next one on.
-        write = ram.write
-        enable, write_at = Signal(), Signal.like(at, reset_less=True)
-        write_data = Signal(config.width, reset_less=True)
-        m.d.sync += [
-            enable.eq(accept & ~left[-1]),
-            write_at.eq(at),
-            write_data.eq(self.i.payload.data),
-        ]
-        read_at = Signal(config.ram.address_width, reset_less=True)
-        m.d.sync += read_at.eq(self.address + self.reading)
-        m.d.comb += [
-            write.enable.eq(enable),
-            write.address.eq(write_at),
-            write.data.eq(write_data),
-            ram.read.address.eq(read_at),
-            self.data.eq(ram.read.data),
-        ]
+        # The next part's registers follow those of the part before.
+        enable: Value = accept & ~left[-1]
+        write_at: Value = at
+        data: Value = self.i.payload.data
+        read_at: Value = self.address + self.reading
+        width, words = config.ram.width, []
+        for part in range(config.parts):
+            m.submodules[f"part_{part}"] = ram = Ram(config.ram)
+            enable_here = Signal(name=f"enable_{part}")
+            m.d.sync += enable_here.eq(enable)
+            enable = enable_here
+            write_at = delay(m, f"write_at_{part}", write_at, 1)
+            read_at = delay(m, f"read_at_{part}", read_at[: config.ram.address_width], 1)
+            data = delay(m, f"data_{part}", data, 1)
+            m.d.comb += [
+                ram.write.enable.eq(enable),
+                ram.write.address.eq(write_at),
+                ram.write.data.eq(data[:width]),
+                ram.read.address.eq(read_at),
+            ]
+            data = data[width:]
+            words.append(delay(m, f"word_{part}", ram.read.data, config.parts - 1 - part))
+        m.d.comb += self.data.eq(Cat(words))
         return m

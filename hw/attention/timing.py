@@ -29,6 +29,9 @@ from spec.rows import TableRow
 
 __all__ = ["AttentionTiming"]
 
+LANES_A_PART = 2
+"""Operands of a word that lie in one memory: the longest ones fill eight block RAMs of ECP5."""
+
 OUTPUT_BLOCKS = 4
 """Row blocks that wait to leave: two would do for equal ones."""
 
@@ -65,7 +68,8 @@ class AttentionTiming:
 
     def operand(self, lanes: int, words: int) -> OperandConfig:
         """A memory of `words` words of `lanes` bytes a set."""
-        return OperandConfig(width=8 * lanes, depth=words, sets=self.config.buffers)
+        parts = max(1, lanes // LANES_A_PART)
+        return OperandConfig(width=8 * lanes, depth=words, sets=self.config.buffers, parts=parts)
 
     @cached_property
     def query(self) -> OperandConfig:
@@ -105,7 +109,7 @@ class AttentionTiming:
     @property
     def read_latency(self) -> int:
         """Cycles from the reading of an operand to its push into an array."""
-        return self.query.latency
+        return max(self.query.latency, self.key.latency)
 
     @property
     def value_read_latency(self) -> int:

@@ -14,11 +14,11 @@ from hw.attention.operand import Operand, OperandConfig
 from hw.prim.target import Target
 from tests.support.netlist import differences, run_verilog
 
-CONFIGS = [(3, 1, 1), (3, 1, 2), (8, 5, 1), (8, 5, 2), (12, 8, 2), (12, 8, 1)]
+CONFIGS = [(3, 1, 1), (3, 1, 2), (8, 5, 1, 2), (8, 5, 2), (12, 8, 2, 3), (12, 8, 1, 4)]
 
 
-def config_of(width, depth, sets):
-    return OperandConfig(width=width, depth=depth, sets=sets)
+def config_of(width, depth, sets, parts=1):
+    return OperandConfig(width=width, depth=depth, sets=sets, parts=parts)
 
 
 def word_of(width, index, at):
@@ -160,6 +160,7 @@ def test_a_lone_set_in_single_port_memory(tmp_path: Path):
         ("width", 0, "must be at least 1, got 0"),
         ("depth", 0, "must be at least 1, got 0"),
         ("sets", 3, "must be 1 or 2, got 3"),
+        ("parts", 3, "must divide width = 8, got 3"),
     ],
 )
 def test_rejections(field, value, message):
