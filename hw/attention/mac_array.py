@@ -52,21 +52,17 @@ class MacArrayConfig:
 
     @property
     def multiplier(self) -> MultiplierConfig:
-        """The multiplier of a row's and a column's operand."""
+        """The multiplier of a row's and a column's operand, with a register before the sum.
+
+        Multipliers stand in columns of their own, too far from most adders to add in one cycle.
+        """
         return MultiplierConfig(
             a_width=self.row_shape.width,
             a_signed=self.row_shape.signed,
             b_width=self.column_shape.width,
             b_signed=self.column_shape.signed,
+            far=True,
         )
-
-    @property
-    def product_latency(self) -> int:
-        """Cycles from operands to their product, with a register between multiplier and sum.
-
-        Multipliers stand in columns of their own, too far from most adders to add in one cycle.
-        """
-        return self.multiplier.latency + 1
 
     @property
     def gather_latency(self) -> int:
@@ -82,7 +78,7 @@ class MacArrayConfig:
 
         Operands at the row, product, accumulator, gathering.
         """
-        return 1 + self.product_latency + 1 + self.gather_latency
+        return 1 + self.multiplier.latency + 1 + self.gather_latency
 
     @property
     def i_shape(self) -> StructLayout:
@@ -177,7 +173,7 @@ class MacArray(wiring.Component):
         """Multiply and accumulate."""
         config = self.config
         accumulate, ended = flags["valid"], flags["ended"]
-        for stage in range(config.product_latency):
+        for stage in range(config.multiplier.latency):
             now = Signal(2, name=f"flags_{row}_{stage}")
             m.d.sync += now.eq(Cat(accumulate, ended))
             accumulate, ended = now[0], now[1]
@@ -185,10 +181,8 @@ class MacArray(wiring.Component):
         clear = Signal(init=1, name=f"clear_{row}")
         m.d.sync += clear.eq(~ended)
         sums = []
-        for column, each in enumerate(self._multiply(m, row, operand, columns)):
-            product = Signal.like(each, name=f"product_{row}_{column}", reset_less=True)
+        for column, product in enumerate(self._multiply(m, row, operand, columns)):
             total = Signal(signed(config.sum_bits), name=f"sum_{row}_{column}")
-            m.d.sync += product.eq(each)
             with m.If(accumulate):
                 m.d.sync += total.eq(total + product)
             sums.append(total)

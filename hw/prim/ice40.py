@@ -35,8 +35,23 @@ _ROWS = 256
 _ROWS_A_PARAMETER = 16
 
 
-def multiplier(a: Signal, b: Signal, o: Signal) -> Module:
-    """One SB_MAC16: o = a × b two cycles later, for operands of at most 16 bits."""
+HALF_PRODUCT_REGISTERS = (
+    "p_TOP_8x8_MULT_REG",
+    "p_BOT_8x8_MULT_REG",
+    "p_PIPELINE_16x16_MULT_REG1",
+)
+"""Settings of the registers behind the multipliers of 8 bits in an SB_MAC16."""
+
+_AS_THEY_ARE = {"p_TOPOUTPUT_SELECT": 2, "p_BOTOUTPUT_SELECT": 2}
+_ADDED_TO_NOTHING = {
+    f"p_{half}{setting}": 1  # the register behind the adder, of an 8-bit product, and C or D
+    for half in ("TOP", "BOT")
+    for setting in ("OUTPUT_SELECT", "ADDSUB_LOWERINPUT", "ADDSUB_UPPERINPUT")
+}
+
+
+def multiplier(a: Signal, b: Signal, o: Signal, *, stages: int = 2) -> Module:
+    """One SB_MAC16: o = a × b two or three cycles later, for operands of at most 16 bits."""
     m = Module()
     product = Signal(2 * OPERAND_WIDTH)
     m.submodules.cell = _mac(
@@ -47,6 +62,8 @@ def multiplier(a: Signal, b: Signal, o: Signal) -> Module:
         p_PIPELINE_16x16_MULT_REG2=1,  # holds the whole product
         p_TOPOUTPUT_SELECT=3,  # which is what the cell puts out
         p_BOTOUTPUT_SELECT=3,
+        # A third rank holds the four products of halves.
+        **(dict.fromkeys(HALF_PRODUCT_REGISTERS, 1) if stages == 3 else {}),
     )
     m.d.comb += o.eq(product[: len(o)])
     return m
@@ -105,8 +122,10 @@ def _times_bits(value: Value, bits: Value) -> Value:
     return sum(terms, start=Const(0, 1))
 
 
-def multiplier_pair(a: Sequence[Value], b: Sequence[Value], o: Sequence[Signal]) -> Module:
-    """One SB_MAC16: two products, two cycles later, of operands of at most 8 bits."""
+def multiplier_pair(
+    a: Sequence[Value], b: Sequence[Value], o: Sequence[Signal], *, stages: int = 2
+) -> Module:
+    """One SB_MAC16: two products, two or three cycles later, of operands of at most 8 bits."""
     m = Module()
     width = 2 * HALF_OPERAND_WIDTH
     products = [Signal(width, name=f"product_{half}") for half in range(2)]
@@ -116,11 +135,8 @@ def multiplier_pair(a: Sequence[Value], b: Sequence[Value], o: Sequence[Signal])
         Cat(products),
         signed=(a[0].shape().signed, b[0].shape().signed),
         p_MODE_8x8=1,
-        p_TOP_8x8_MULT_REG=1,
-        p_BOT_8x8_MULT_REG=1,
-        p_PIPELINE_16x16_MULT_REG1=1,
-        p_TOPOUTPUT_SELECT=2,
-        p_BOTOUTPUT_SELECT=2,
+        **dict.fromkeys(HALF_PRODUCT_REGISTERS, 1),
+        **(_ADDED_TO_NOTHING if stages == 3 else _AS_THEY_ARE),
     )
     m.d.comb += [each.eq(product[: len(each)]) for each, product in zip(o, products, strict=True)]
     return m

@@ -1,6 +1,6 @@
 """A registered multiplier: one interface, filled by plain Verilog or by a vendor's cell."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from amaranth.hdl import Module, Shape, Signal, Value
@@ -28,6 +28,9 @@ class MultiplierConfig:
     b_constant
         The value of `b` where it never changes; its user drives it all the same. On iCE40 such a
         multiplier is a few adders, and leaves the cells to others.
+    far
+        Whether a register follows the product. Where multipliers stand in columns of their own,
+        that halves the way to its user; on iCE40 UltraPlus it is one of the cell's.
     """
 
     a_width: int
@@ -35,6 +38,7 @@ class MultiplierConfig:
     a_signed: bool = False
     b_signed: bool = False
     b_constant: int | None = None
+    far: bool = False
 
     def __post_init__(self) -> None:
         for field in ("a_width", "b_width"):
@@ -44,7 +48,7 @@ class MultiplierConfig:
                     f"MultiplierConfig.{field} must be an integer from 1 to {MAX_OPERAND_WIDTH}, "
                     f"not {width!r}"
                 )
-        for field in ("a_signed", "b_signed"):
+        for field in ("a_signed", "b_signed", "far"):
             signed = getattr(self, field)
             if type(signed) is not bool:
                 raise ValueError(f"MultiplierConfig.{field} must be True or False, not {signed!r}")
@@ -56,8 +60,8 @@ class MultiplierConfig:
 
     @property
     def latency(self) -> int:
-        """Cycles from the operands to their product: 2."""
-        return 2
+        """Cycles from the operands to their product: 2, and one more if it is `far`."""
+        return 2 + self.far
 
     @property
     def interval(self) -> int:
@@ -90,7 +94,7 @@ class Multiplier(wiring.Component):
 
     Contract: no rounding and no overflow; order is kept; it never stalls, and it has neither an
     enable nor a reset, so that the registers inside a vendor's cell can serve. What comes out in
-    the first two cycles is not defined.
+    the first `latency` cycles is not defined.
 
     A vendor's cell serves up to 18 × 18 bits: MULT18X18D on ECP5, and on iCE40 UltraPlus SB_MAC16,
     whose own 16 × 16 bits are completed by logic. A product by a constant is adders on iCE40. A
@@ -102,7 +106,7 @@ class Multiplier(wiring.Component):
     An UltraPlus UP5K has eight such cells, and what is instantiated is not made of logic when they
     run out: the router refuses the design. `MultiplierPair` takes one for two products.
 
-    *Timing*: latency 2, interval 1.
+    *Timing*: latency `MultiplierConfig.latency`, interval 1.
 
     *Members*: ``a``, ``b`` operands, in `MultiplierConfig.a_shape` and `b_shape`; ``o`` their
     product, in `MultiplierConfig.product_shape`.
@@ -126,6 +130,10 @@ class Multiplier(wiring.Component):
         """Fill the interface with the cells of the platform's target."""
         target = target_of(platform)
         widest = max(self.config.a_width, self.config.b_width)
+        if self.config.far:
+            if target is Target.ICE40 and widest <= ice40.OPERAND_WIDTH:
+                return ice40.multiplier(self.a, self.b, self.o, stages=3)
+            return self._far()
         if target is Target.ECP5 and widest <= ecp5.OPERAND_WIDTH:
             return ecp5.multiplier(self.a, self.b, self.o)
         constant = self.config.b_constant
@@ -136,6 +144,14 @@ class Multiplier(wiring.Component):
         if target is Target.ICE40 and widest <= ice40.WIDE_OPERAND_WIDTH:
             return ice40.wide_multiplier(self.a, self.b, self.o)
         return self._portable()
+
+    def _far(self) -> Module:
+        m = Module()
+        m.submodules.near = near = Multiplier(replace(self.config, far=False))
+        product_3 = Signal(self.config.product_shape, reset_less=True)
+        m.d.comb += [near.a.eq(self.a), near.b.eq(self.b), self.o.eq(product_3)]
+        m.d.sync += product_3.eq(near.o)
+        return m
 
     def _portable(self) -> Module:
         m = Module()
@@ -154,7 +170,7 @@ class MultiplierPair(wiring.Component):
     Contract: that of `Multiplier`. On iCE40 UltraPlus one SB_MAC16 serves both products where no
     operand has more than 8 bits; elsewhere these are two multipliers.
 
-    *Timing*: latency 2, interval 1.
+    *Timing*: latency `MultiplierConfig.latency`, interval 1.
 
     *Members*: ``a``, ``b``, ``o``, arrays of two of the members of `Multiplier`.
     """
@@ -182,7 +198,7 @@ class MultiplierPair(wiring.Component):
         m.d.comb += [self.o[half].eq(products[half]) for half in range(2)]
         if target_of(platform) is Target.ICE40 and widest <= ice40.HALF_OPERAND_WIDTH:
             a, b = ([Value.cast(x[half]) for half in range(2)] for x in (self.a, self.b))
-            m.submodules.pair = ice40.multiplier_pair(a, b, products)
+            m.submodules.pair = ice40.multiplier_pair(a, b, products, stages=config.latency)
             return m
         for half, product in enumerate(products):
             m.submodules[f"single_{half}"] = single = Multiplier(config)

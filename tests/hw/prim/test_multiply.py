@@ -1,6 +1,7 @@
 import itertools
 import random
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -48,7 +49,11 @@ CONSTANTS = {
         *(((1 << 18) - 1, False, 18, True), (0b10101, False, 1, False), (-3, True, 3, True)),
     )
 }
-CONFIGS |= CONSTANTS
+FAR = {
+    f"far_{name}": replace(CONFIGS[name], far=True)
+    for name in ("s8_s8", "u16_s8", "s16_u16", "s18_u18", "u19_u4", "u1_u1")
+}
+CONFIGS |= CONSTANTS | FAR
 PAIRS = {
     f"pair_{'us'[a_signed]}{a_width}_{'us'[b_signed]}{b_width}": MultiplierConfig(
         a_width=a_width, b_width=b_width, a_signed=a_signed, b_signed=b_signed
@@ -56,6 +61,7 @@ PAIRS = {
     for a_width, b_width in ((8, 8), (5, 8), (9, 8))
     for a_signed, b_signed in SIGNS
 }
+PAIRS |= {f"far_{name}": replace(config, far=True) for name, config in PAIRS.items()}
 
 
 def corners(width: int, signed: bool) -> list[int]:
@@ -84,7 +90,7 @@ def all_operands() -> dict[str, list[tuple[int, int]]]:
 
 def bench(pairs: dict[str, list[tuple[int, int]]]):
     """One stimulus for all configurations at once, and what must come out."""
-    cycles = max(map(len, pairs.values())) + 2
+    cycles = max(map(len, pairs.values())) + 3
     stimulus = [{} for _ in range(cycles)]
     expected = [{} for _ in range(cycles)]
     for name, values in pairs.items():
@@ -107,7 +113,7 @@ def pair_bench():
     """Both halves of every pair, the second one other operands than the first."""
     rng = random.Random(2)
     values = {name: operands(config, rng) for name, config in PAIRS.items()}
-    cycles = max(map(len, values.values())) + 2
+    cycles = max(map(len, values.values())) + 3
     stimulus: list[dict[str, int]] = [{} for _ in range(cycles)]
     expected: list[dict[str, int | None]] = [{} for _ in range(cycles)]
     for name, pairs in values.items():
@@ -117,7 +123,7 @@ def pair_bench():
             o = a * b & (1 << config.product_width) - 1, c * d & (1 << config.product_width) - 1
             stimulus[cycle][f"{name}__a"] = _packed((a, c), config.a_width)
             stimulus[cycle][f"{name}__b"] = _packed((b, d), config.b_width)
-            expected[cycle + 2][f"{name}__o"] = _packed(o, config.product_width)
+            expected[cycle + config.latency][f"{name}__o"] = _packed(o, config.product_width)
     return stimulus, expected
 
 
@@ -141,7 +147,7 @@ def test_product_of_emitted_verilog(target: Target, tmp_path: Path):
 
 def test_product_of_the_netlist_that_the_flow_makes_for_ultraplus(tmp_path: Path):
     """Synthesis must leave the registers of the cells alone, also beside others."""
-    names = ["s16_s16", "u16_s8", "s18_u18", "u18_s9", "u17_u17", "s8_s8", *CONSTANTS]
+    names = ["s16_s16", "u16_s8", "s18_u18", "u18_s9", "u17_u17", "s8_s8", *CONSTANTS, *FAR]
     pairs = {name: all_operands()[name] for name in names}
     stimulus, expected = bench(pairs)
     synthesise(units(names), ICE40_UP5K, tmp_path)
@@ -169,6 +175,7 @@ def test_figures():
     config = MultiplierConfig(a_width=9, b_width=7, b_signed=True)
     assert (config.latency, config.interval, config.product_width) == (2, 1, 16)
     assert config.product_shape.signed
+    assert replace(config, far=True).latency == 3
 
 
 @pytest.mark.parametrize("target, cell", [(Target.ECP5, "MULT18X18D"), (Target.ICE40, "SB_MAC16")])
@@ -197,6 +204,7 @@ def test_a_pair_is_one_cell_of_ice40_and_a_constant_is_none():
         ({"b_width": 2.0}, "MultiplierConfig.b_width must be an integer from 1 to 64, not 2.0"),
         ({"b_width": True}, "MultiplierConfig.b_width must be an integer from 1 to 64, not True"),
         ({"a_signed": 1}, "MultiplierConfig.a_signed must be True or False, not 1"),
+        ({"far": 1}, "MultiplierConfig.far must be True or False, not 1"),
         ({"b_signed": None}, "MultiplierConfig.b_signed must be True or False, not None"),
         ({"b_constant": 256}, "MultiplierConfig.b_constant must be from 0 to 255, not 256"),
         ({"b_constant": -1}, "MultiplierConfig.b_constant must be from 0 to 255, not -1"),
