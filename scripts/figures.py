@@ -19,6 +19,7 @@ MEASURED = {
     "attention": "scripts.measure_attention",
     "attention_minilm": "scripts.measure_attention_minilm",
     "attention_area": "scripts.measure_attention_area",
+    "attention_ice40": "scripts.measure_attention_ice40",
     "primitives": "scripts.measure_primitives",
     "stalls": "scripts.measure_stalls",
 }
