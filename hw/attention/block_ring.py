@@ -190,6 +190,11 @@ class BlockRing(wiring.Component):
         announced = Signal(range(config.tiles + 1))
         # A reader may lie far from those who ask for room.
         freed_before = Signal()
+        # Nothing starts in the cycle after a start but a tile of one word.
+        started: Value = self.start
+        if tile.words > 1:
+            started = Signal(name="started")
+            m.d.sync += started.eq(self.start)
         m.d.comb += [
             self.room.eq(~spare[-1]),
             self.start.eq((~active | end) & ~ready[-1] & self.advance),
@@ -198,7 +203,7 @@ class BlockRing(wiring.Component):
             freed_before.eq(freed),
             spare.eq(spare + Cat(freed_before ^ self.take, self.take & ~freed_before).as_signed()),
             announced.eq(Mux(self.i_block.valid, self.i_block.payload.tiles, 0)),
-            ready.eq(ready + announced - self.start),
+            ready.eq(ready + announced - started),
         ]
 
         # Read: what is known of a tile is loaded at its start.

@@ -26,7 +26,7 @@ from hw.dispatch.core import Dispatcher
 from hw.dispatch.tokens import TokenMask
 from hw.lib.pipe import Pipe, delay
 from hw.lib.ram_fifo import RamFifo
-from hw.lib.stream import Fork, ForkConfig
+from hw.lib.stream import Fork, ForkConfig, SkidBuffer, SkidBufferConfig
 from hw.prim.ram import Ram
 
 __all__ = ["AttentionCore"]
@@ -116,7 +116,11 @@ class AttentionCore(wiring.Component):
         m.d.comb += [wanted.valid.eq(job.valid), job.ready.eq(wanted.ready)]
         for field in wanted.payload.shape().members:
             m.d.comb += wanted.payload[field].eq(job.payload[field])
-        connect(m, self.dispatcher.o, parts.score_sequencer.i)
+        m.submodules.tiles = tiles = SkidBuffer(
+            SkidBufferConfig(shape=self.dispatcher.o.payload.shape())
+        )
+        connect(m, self.dispatcher.o, tiles.i)
+        connect(m, tiles.o, parts.score_sequencer.i)
         for outer, operand in (
             (self.i_q, parts.query),
             (self.i_k, parts.key),
@@ -162,13 +166,15 @@ def _join_scores(m: Module, timing: AttentionTiming, parts: _Parts) -> None:
     m.d.comb += [
         sequencer.query_full.eq(parts.query.full),
         sequencer.key_full.eq(parts.key.full),
-        parts.query.release.eq(sequencer.release_query),
-        parts.key.release.eq(sequencer.release_key),
         parts.query.address.eq(read.payload.query),
         parts.key.address.eq(read.payload.key),
         sequencer.room.eq(parts.scores.room),
         parts.scores.take.eq(sequencer.take),
         sequencer.log_room.eq(parts.log.room),
+    ]
+    m.d.sync += [
+        parts.query.release.eq(sequencer.release_query),
+        parts.key.release.eq(sequencer.release_key),
     ]
     with Pipe(
         m, "read", latency=timing.read_latency, valid=read.valid, last=read.payload.last
@@ -261,12 +267,12 @@ def _join_values(
         parts.weights.take.eq(sequencer.take),
         parts.weights.free.eq(sequencer.free),
         sequencer.value_full.eq(parts.value.full),
-        parts.value.release.eq(sequencer.release_value),
         sequencer.room.eq(parts.output.room),
         parts.output.take.eq(sequencer.take_room),
         parts.weights.key.eq(read.payload.key),
         parts.value.address.eq(read.payload.value),
     ]
+    m.d.sync += parts.value.release.eq(sequencer.release_value)
     late = timing.value_read_latency
     marks = ("last_key", "first_tile", "last_tile")
     with Pipe(

@@ -57,8 +57,8 @@ class TileRowMaxConfig:
 
     @property
     def block_latency(self) -> int:
-        """Cycles from the last word of a row block, or tile, to `o_block`."""
-        return self.row_latency if self.whole_blocks else self.word_latency
+        """Cycles from the last word of a row block, or tile, to `o_block`, which lies far away."""
+        return 1 + (self.row_latency if self.whole_blocks else self.word_latency)
 
     @property
     def score_shape(self) -> Shape:
@@ -98,9 +98,9 @@ class TileRowMax(wiring.Component):
     Contract: tiles of `tile.words` words come in order, with gaps or without; `row_end` is set on
     the last word of every segment, `end` on a tile's last word, `first` and `last` on every word of
     a row block's first and last tile. All words leave, in order. Of every row block, each row's
-    maximum leaves once, in the order of rows; the number of its tiles leaves with the last row's
-    maximum, after all its words. A row without a visible score has the lowest code for maximum.
-    Without `whole_blocks` every tile is announced by itself, with its last word.
+    maximum leaves once, in the order of rows; the number of its tiles leaves after the last row's
+    maximum and all its words. A row without a visible score has the lowest code for maximum.
+    Without `whole_blocks` every tile is announced by itself, after its last word.
 
     *Timing*: `word_latency`, `row_latency` and `block_latency`; interval one cycle, never a stall.
 
@@ -148,10 +148,8 @@ class TileRowMax(wiring.Component):
                 self.o_word.payload.last.eq(p.last),
             ]
             if not config.whole_blocks:
-                m.d.comb += [
-                    self.o_block.valid.eq(p.valid & p.end),
-                    self.o_block.payload.tiles.eq(1),
-                ]
+                m.d.sync += self.o_block.valid.eq(p.valid & p.end)
+                m.d.comb += self.o_block.payload.tiles.eq(1)
         if config.whole_blocks:
             self._compare(m)
         return m
@@ -199,6 +197,8 @@ class TileRowMax(wiring.Component):
             m.d.comb += [
                 self.o_row.valid.eq(row),
                 self.o_row.payload.row_max.eq(p.row_max),
+            ]
+            m.d.sync += [
                 self.o_block.valid.eq(row & p.end),
                 self.o_block.payload.tiles.eq(p.tiles),
             ]

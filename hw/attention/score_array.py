@@ -232,12 +232,12 @@ class ScoreArray(wiring.Component):
 
 
 def _counted(m: Module, name: str, start: Value, count: int) -> tuple[Signal, Signal]:
-    """Whether and how far it is counted to `count`, from the cycle after `start`."""
+    """Whether and how far it is counted, to a power of two, from the cycle after `start`."""
     active, at = Signal(name=f"{name}_active"), Signal(range(count), name=f"{name}_at")
+    with m.If(active):
+        m.d.sync += at.eq(at + 1)
     with m.If(start):
-        m.d.sync += [active.eq(1), at.eq(0)]
+        m.d.sync += active.eq(1)
     with m.Elif(at == count - 1):
         m.d.sync += active.eq(0)
-    with m.Else():
-        m.d.sync += at.eq(at + 1)
     return active, at

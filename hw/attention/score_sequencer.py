@@ -12,7 +12,7 @@ from hw.lib.stream import SkidBuffer, SkidBufferConfig
 
 __all__ = ["SETTLE", "ScoreSequencer", "ScoreSequencerConfig", "head_shape", "record_shape"]
 
-SETTLE = 3
+SETTLE = 4
 """Cycles from the last read of a head's operands to the next start, at least."""
 
 

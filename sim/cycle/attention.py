@@ -232,15 +232,16 @@ class _Run:
         interval = timing.score_sequencer.interval
         whole = config.layer.row_numerics.needs_max
         result.loaded = max(self.query.full(0), self.key.full(0))
-        done = before = -1
+        done = before = handed = handed_before = -1
         settled = free = 0
         for index in range(dispatch.count):
-            # Two commands may wait: the one before the last must be done.
-            accepted = max(dispatch.offered(index), before + 1)
+            # Two skid buffers hold two commands each: the one before the last must have left.
+            taken = max(dispatch.offered(index), handed_before + 1)
             command = dispatch.commands[index]
             n = command.job
-            dispatch.taken(index, accepted)
-            before, done = done, max(accepted, done) + 1
+            dispatch.taken(index, taken)
+            handed_before, handed = handed, max(taken + 1, handed + 1, before + 1)
+            before, done = done, max(handed, done) + 1
             done = max(done, settled, free, self._log_room() + 1)
             done = max(done, self.query.full(n) + 1, self.key.full(self.kv_of[n]) + 1)
             if not command.none:
@@ -250,9 +251,9 @@ class _Run:
             if command.end:
                 released = done if command.none else done + dims
                 settled = released + SETTLE
-                self.query.release(released + 1)
+                self.query.release(released + 2)
                 if not jobs[n].keep:
-                    self.key.release(released + 1)
+                    self.key.release(released + 2)
             record = _Record(
                 pushed=done + 1,
                 job=n,
@@ -341,7 +342,7 @@ class _Run:
             released = start + (self.reads if record.data else 0)
             self.value_settled = released + SETTLE
             if not self.jobs[record.job].keep:
-                self.value.release(released + 1)
+                self.value.release(released + 2)
         self.skips_before += record.skips
         if record.last or not record.data:
             self.output.push(

@@ -67,6 +67,8 @@ class Contract:
         # A counter of one place has no bits, and the end of a tile of one word never changes.
         if name == "end" and self.config.tile.words == 1:
             return Const(1, 1)
+        if name == "started" and self.config.tile.words == 1:
+            return Const(0, 1)
         places = {"word": self.config.tile.words, "row": self.config.tile.rows}
         counted = name.removeprefix("write_").removeprefix("next_").removeprefix("read_")
         if places.get(counted, self.config.tiles) == 1 and name not in self.state:
@@ -82,7 +84,8 @@ class Contract:
         size, depth = config.tile.words, config.depth_words
         self.ram = ram = self.module.submodules.words
         assert isinstance(ram, OneWordRam)
-        active, ready, announced = self.active, self["ready"], self["announced"]
+        active, announced, started = self.active, self["announced"], self["started"]
+        ready = self["ready"] - started
         word, tile_at, next_tile = self["word"], self["tile_at"], self["next_tile"]
         unwritten, unannounced = Signal(range(depth + 1)), Signal(range(depth + 1))
         self.unwritten = unwritten
@@ -138,6 +141,7 @@ class Contract:
             Assert(~words.waiting | (ram.cell == words.payload), "the followed word is stored"),
             Assert(active | (word == 0), "a tile begins at its first word"),
             Assert(self["end"] == (word == size - 1), "and ends at its last"),
+            Assert(started == (active & (word == 0) & (size > 1)), "its start is told once"),
         )
         ended = ~active | self["end"]
         starts = ended & (ready >= 0) & port.advance
