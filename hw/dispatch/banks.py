@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.data import ArrayLayout
 from amaranth.lib.wiring import In, Out
 
 from hw.dispatch.config import DispatchConfig, log2
+from hw.dispatch.place import Place
 from hw.lib.credit import Push, PushSignature
 from hw.prim.ram import Ram, RamConfig
 
@@ -17,8 +18,9 @@ __all__ = ["KeyBanks"]
 class KeyBanks(wiring.Component):
     """Column words by key: bank j, address a holds key a * banks + j.
 
-    Contract: words are loaded in the order of keys, from key 0 after each `last`. An address
-    reads what was loaded at least three cycles before it is presented.
+    Contract: words are loaded in the order of keys, from key 0 after each `last`. Words past the
+    last key that there is room for are dropped. An address reads what was loaded at least three
+    cycles before it is presented.
 
     *Timing*: latency `RamConfig.latency`, 2; interval 1.
 
@@ -52,12 +54,9 @@ class KeyBanks(wiring.Component):
         """Count the keys; the count's low bits say which bank is written."""
         m = Module()
         split = log2(self.banks)
-        key = Signal(split + self.ram.address_width)
         word: Any = self.load.payload
-        with m.If(self.load.valid):
-            m.d.sync += key.eq(key + 1)
-            with m.If(word.last):
-                m.d.sync += key.eq(0)
+        place = Place(m, self.load, self.ram.depth * self.banks)
+        key = Cat(place.at, Const(0, 1))[: split + self.ram.address_width]
         address = Signal(self.ram.address_width, reset_less=True)
         data = Signal(self.ram.width, reset_less=True)
         fields = (word.start0, word.end0, word.start1, word.end1)
@@ -68,7 +67,7 @@ class KeyBanks(wiring.Component):
         for k in range(self.banks):
             m.submodules[f"bank{k}"] = bank = Ram(self.ram)
             enable = Signal(name=f"enable_{k}")
-            m.d.sync += enable.eq(self.load.valid & (key[:split] == k))
+            m.d.sync += enable.eq(self.load.valid & place.free & (key[:split] == k))
             m.d.comb += [
                 bank.write.enable.eq(enable),
                 bank.write.address.eq(address),

@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Signal
+from amaranth.hdl import Cat, Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
 from hw.dispatch.config import DispatchConfig
+from hw.dispatch.place import Place
 from hw.dispatch.source import SourceLatency, source_members
 from hw.lib.credit import Push, PushSignature
 from hw.lib.pipe import delay
@@ -20,8 +21,9 @@ class BitmapSource(wiring.Component):
     """A tile is what its two bits say: visible or not, and if so, partial or not.
 
     Contract: words are loaded in the order of row blocks, then of groups, from the first one after
-    each `last`; a job has as many groups as the mask that was loaded. Both answers are exact. The
-    hint of a group is its word, so that the fine level needs no memory.
+    each `last`; a job has as many groups as the mask that was loaded. Words past the last that
+    there is room for are dropped; those that were not loaded are as they were before. Both answers
+    are exact. The hint of a group is its word, so that the fine level needs no memory.
 
     *Timing*: latency ``latency_of(config)`` and, at the coarse level, `wait` cycles more; interval
     1.
@@ -53,14 +55,10 @@ class BitmapSource(wiring.Component):
         m = Module()
         m.submodules.ram = ram = Ram(self.ram)
         word: Any = self.load.payload
-        write_at = Signal(self.ram.address_width)
-        with m.If(self.load.valid):
-            m.d.sync += write_at.eq(write_at + 1)
-            with m.If(word.last):
-                m.d.sync += write_at.eq(0)
+        place = Place(m, self.load, self.ram.depth)
         m.d.comb += [
-            ram.write.enable.eq(self.load.valid),
-            ram.write.address.eq(write_at),
+            ram.write.enable.eq(self.load.valid & place.free),
+            ram.write.address.eq(place.at),
             ram.write.data.eq(Cat(word.visible, word.partial)),
             ram.read.address.eq(delay(m, "number", self.coarse.number, self.wait)),
         ]
@@ -68,10 +66,10 @@ class BitmapSource(wiring.Component):
             self.coarse_answer.may.eq(ram.read.data[:GROUP].any()),
             self.coarse_answer.hint.eq(ram.read.data),
         ]
-        place = self.fine.tile[: GROUP.bit_length() - 1]
+        bit = self.fine.tile[: GROUP.bit_length() - 1]
         hint = self.fine.hint
         m.d.sync += [
-            self.fine_answer.may_be_true.eq(hint[:GROUP].bit_select(place, 1)),
-            self.fine_answer.may_be_false.eq(hint[GROUP:].bit_select(place, 1)),
+            self.fine_answer.may_be_true.eq(hint[:GROUP].bit_select(bit, 1)),
+            self.fine_answer.may_be_false.eq(hint[GROUP:].bit_select(bit, 1)),
         ]
         return m

@@ -24,6 +24,8 @@ class GroupSummary(wiring.Component):
     ``head`` queries from 0 on see none of its keys, nor do those from ``start`` to ``end``: the
     least end of ranges that start at 0, and the intersection of the keys' last ranges.
 
+    Groups past the last that there is room for are dropped.
+
     *Timing*: written two cycles after the group's last word; read like a `Ram`.
 
     *Members*: ``load`` as that of `KeyBanks`; ``group``; ``head``, ``start``, ``end``.
@@ -71,6 +73,7 @@ class GroupSummary(wiring.Component):
         both: Any = Signal(self.layout)
         before: Any = Signal(self.layout, reset_less=True)
         group = Signal(self.ram.address_width)
+        free = Signal(init=1)
         write = Signal()
         m.d.comb += [
             both.head.eq(Mux(~opens & greater(one.head, before.head), before.head, one.head)),
@@ -84,11 +87,14 @@ class GroupSummary(wiring.Component):
         last_written = Signal()
         m.d.sync += last_written.eq(last)
         with m.If(write):
-            m.d.sync += group.eq(Mux(last_written, 0, group + 1))
+            m.d.sync += [
+                group.eq(Mux(last_written, 0, group + 1)),
+                free.eq(last_written | (free & (group != self.ram.depth - 1))),
+            ]
         m.submodules.ram = ram = Ram(self.ram)
         found: Any = Signal(self.layout)
         m.d.comb += [
-            ram.write.enable.eq(write),
+            ram.write.enable.eq(write & free),
             ram.write.address.eq(group),
             ram.write.data.eq(before),
             ram.read.address.eq(self.group),

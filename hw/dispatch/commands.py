@@ -19,7 +19,8 @@ class Commands(wiring.Component):
     marked. Row blocks without one are counted, and the next command tells in `skips` how many came
     right before its own; a job that ends with one ends with a command `none` for it. The last
     command of a job is the `end`. Where the ring holds fewer tiles than a row block has, the last
-    that it holds is `last` and `refused`, and the rest is dropped.
+    that it holds is `last` and `refused`, and the rest is dropped. Partial tiles past those that
+    the token memory holds are given its last one's tokens.
 
     *Timing*: a step a cycle. A command is pushed one cycle after what showed that it is its row
     block's last, or in the cycle of the next visible tile.
@@ -53,7 +54,8 @@ class Commands(wiring.Component):
         i: Any = self.i.payload
         holds = Signal()
         held: Any = Signal(self.config.command_shape, reset_less=True)
-        opened, full = Signal(), Signal()
+        opened = Signal()
+        full = Signal()
         visible, row_end = self.i.valid & i.visible, self.i.valid & i.row_end
         tile, empty, none = Signal(), Signal(), Signal()
         m.d.comb += [
@@ -105,6 +107,6 @@ class Commands(wiring.Component):
         if "bitmap" in self.config.sources:
             with m.If(row_end & i.final):
                 m.d.sync += token_tile.eq(0)
-            with m.Elif(visible & i.partial):
+            with m.Elif(visible & i.partial & (token_tile != self.config.partial_tiles - 1)):
                 m.d.sync += token_tile.eq(token_tile + 1)
         return m

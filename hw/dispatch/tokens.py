@@ -9,6 +9,7 @@ from amaranth.lib.wiring import In, Out
 
 from hw.dispatch.banks import KeyBanks
 from hw.dispatch.config import DispatchConfig, log2
+from hw.dispatch.place import Place
 from hw.lib.arith import greater
 from hw.lib.credit import Push, PushSignature
 from hw.lib.pipe import Pipe
@@ -23,7 +24,8 @@ class TokenMask(wiring.Component):
     Contract: with columns, a key is visible if neither of its ranges holds the query and, with
     `causal`, it is at most query + offset. With a bitmap, what the row of the tile's token word
     says, where `token_tile` is that of the tile's command. Asked about tiles that are partial only;
-    keys that do not exist are the caller's to hide.
+    keys that do not exist are the caller's to hide. Words past the last that there is room for are
+    dropped; what was not loaded reads as it was before.
 
     *Timing*: `latency` cycles for either source, interval 1.
 
@@ -138,14 +140,10 @@ class TokenMask(wiring.Component):
         config = RamConfig(width=sizes.columns, depth=self.config.partial_tiles * sizes.rows)
         m.submodules.tokens = ram = Ram(config)
         word: Any = self.load_tokens.payload
-        write_at = Signal(config.address_width)
-        with m.If(self.load_tokens.valid):
-            m.d.sync += write_at.eq(write_at + 1)
-            with m.If(word.last):
-                m.d.sync += write_at.eq(0)
+        place = Place(m, self.load_tokens, config.depth)
         m.d.comb += [
-            ram.write.enable.eq(self.load_tokens.valid),
-            ram.write.address.eq(write_at),
+            ram.write.enable.eq(self.load_tokens.valid & place.free),
+            ram.write.address.eq(place.at),
             ram.write.data.eq(word.bits),
             ram.read.address.eq(Cat(self.i.row, self.i.token_tile)),
         ]
