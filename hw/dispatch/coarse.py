@@ -201,7 +201,8 @@ class CoarseScan(wiring.Component):
                 "final": 1,
             }
         )
-        active, step, over = Signal(), Signal(), Signal()
+        active = Signal()
+        step, over = Signal(), Signal()
         at: Any = Signal(place, reset_less=True)
         context: Any = Signal(config.context_shape, reset_less=True)
         # What follows the place in its row block and in its job; the flags are known beforehand.

@@ -72,7 +72,9 @@ class FineScan(wiring.Component):
         """Count through an entry, and carry what belongs to a tile past the answer."""
         m = Module()
         sizes, log2_group = self.config.sizes, log2(self.config.group)
-        active, at_end, ends = Signal(), Signal(), Signal()
+        active = Signal()
+        at_end = Signal()
+        ends = Signal()
         entry: Any = Signal(self.config.entry_shape, reset_less=True)
         index = Signal(log2_group)
         m.d.comb += [

@@ -205,6 +205,12 @@ def test_a_row_block_of_more_tiles_than_the_ring_is_refused_and_the_others_are_n
     assert all(each[-1]["last"] for each in of_blocks[:-1])
 
 
+def test_no_job_is_lost_while_the_output_waits():
+    config = config_of(2, 2, 4, 8, mask=causal(), command_depth=2)
+    heads = [Head(queries=4, keys=0), Head(queries=1, keys=1), Head(queries=4, keys=8)] * 25
+    dispatch(config, heads, stalls={"o": [True] * 400})
+
+
 def test_the_first_command_comes_after_the_latency():
     for config in (config_of(2, 2, 4, 4), config_of(8, 8, 64, 64, mask=causal())):
         result, _ = dispatch(config, [Head(queries=1, keys=1)])
