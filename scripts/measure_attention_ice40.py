@@ -26,13 +26,14 @@ from hw.attention.core import AttentionCore
 
 GOAL_MHZ = 60
 PRESET = "attention_tiny"
-SHAPES = {
-    "2 × 2, E = 1 (the preset)": {},
-    "2 × 2, E = 2": {"value_columns": 2},
-    "1 × 2, E = 2": {"rows": 1, "value_columns": 2},
-}
+PRESET_SHAPE = "2 × 2, E = 1 (the preset)"
+SHAPES = [
+    ("UP5K", ICE40_UP5K, PRESET_SHAPE, {}),
+    ("UP5K", ICE40_UP5K, "2 × 2, E = 2", {"value_columns": 2}),
+    ("UP5K", ICE40_UP5K, "1 × 2, E = 2", {"rows": 1, "value_columns": 2}),
+    ("HX8K", ICE40_HX8K, PRESET_SHAPE, {}),
+]
 """Other hardware for the same layer, the same bits: R × C of the score array, E value columns."""
-CHIPS = {"UP5K": ICE40_UP5K, "HX8K": ICE40_HX8K}
 KINDS = {"SB_LUT4": "LUT4", "SB_CARRY": "carry", "SB_MAC16": "MAC16", "SB_RAM40_4K": "block RAM"}
 
 HEAD = """\
@@ -64,16 +65,15 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("build/measure_attention_ice40"))
     arguments = parser.parse_args()
     text, paths = HEAD, ""
-    for number, (shape, hardware) in enumerate(SHAPES.items()):
-        for chip, device in CHIPS.items():
-            folder = arguments.work / f"{chip}_{number}"
-            row, slowest = measured(hardware, device, folder, arguments.seeds)
-            text += f"| {chip} | {shape} | {row} |\n"
-            if slowest:
-                paths += f"- {chip}, {shape}: {slowest}\n"
-            print(text.splitlines()[-1], flush=True)
+    for number, (chip, device, shape, hardware) in enumerate(SHAPES):
+        folder = arguments.work / str(number)
+        row, slowest = measured(hardware, device, folder, arguments.seeds)
+        text += f"| {chip} | {shape} | {row} |\n"
+        if slowest:
+            paths += f"- {chip}, {shape}: {slowest}\n"
+        print(text.splitlines()[-1], flush=True)
     text += f"\nSlowest paths of the first seed:\n\n{paths}" if paths else ""
-    text += UNITS_HEAD + by_unit(arguments.work / "UP5K_0" / "netlist.json")
+    text += UNITS_HEAD + by_unit(arguments.work / "0" / "netlist.json")
     arguments.o.write_text(text)
     print(text)
 

@@ -4,7 +4,7 @@ Ports and parameters are those of Lattice's iCE40 technology library; models com
 SB_MAC16 and SB_SPRAM256KA exist in iCE40 UltraPlus only.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from amaranth.hdl import Cat, ClockSignal, Const, Instance, Module, Mux, Signal, Value
@@ -54,16 +54,19 @@ def multiplier(a: Signal, b: Signal, o: Signal, *, stages: int = 2) -> Module:
     """One SB_MAC16: o = a × b two or three cycles later, for operands of at most 16 bits."""
     m = Module()
     product = Signal(2 * OPERAND_WIDTH)
+    settings = {
+        "p_PIPELINE_16x16_MULT_REG2": 1,  # holds the whole product
+        "p_TOPOUTPUT_SELECT": 3,  # which is what the cell puts out
+        "p_BOTOUTPUT_SELECT": 3,
+    }
+    if stages == 3:  # a third rank holds the four products of halves
+        settings |= dict.fromkeys(HALF_PRODUCT_REGISTERS, 1)
     m.submodules.cell = _mac(
         extended(a, OPERAND_WIDTH),
         extended(b, OPERAND_WIDTH),
         product,
+        settings,
         signed=(a.shape().signed, b.shape().signed),
-        p_PIPELINE_16x16_MULT_REG2=1,  # holds the whole product
-        p_TOPOUTPUT_SELECT=3,  # which is what the cell puts out
-        p_BOTOUTPUT_SELECT=3,
-        # A third rank holds the four products of halves.
-        **(dict.fromkeys(HALF_PRODUCT_REGISTERS, 1) if stages == 3 else {}),
     )
     m.d.comb += o.eq(product[: len(o)])
     return m
@@ -98,15 +101,17 @@ def wide_multiplier(a: Signal, b: Signal, o: Signal) -> Module:
         extended(a_high, OPERAND_WIDTH),
         extended(b_high, OPERAND_WIDTH),
         product,
+        {
+            "p_TOPOUTPUT_SELECT": 1,  # the register behind the adder
+            "p_TOPADDSUB_LOWERINPUT": 2,  # of the product
+            "p_TOPADDSUB_UPPERINPUT": 1,  # and C,
+            "p_TOPADDSUB_CARRYSELECT": 2,  # carried on from the lower half
+            "p_BOTOUTPUT_SELECT": 1,
+            "p_BOTADDSUB_LOWERINPUT": 2,
+            "p_BOTADDSUB_UPPERINPUT": 1,
+        },
         signed=(a.shape().signed, b.shape().signed),
         addend=addend,
-        p_TOPOUTPUT_SELECT=1,  # the register behind the adder
-        p_TOPADDSUB_LOWERINPUT=2,  # of the product
-        p_TOPADDSUB_UPPERINPUT=1,  # and C,
-        p_TOPADDSUB_CARRYSELECT=2,  # carried on from the lower half
-        p_BOTOUTPUT_SELECT=1,
-        p_BOTADDSUB_LOWERINPUT=2,
-        p_BOTADDSUB_UPPERINPUT=1,
     )
     m.d.comb += o.eq(Cat(lowest, product))
     return m
@@ -133,10 +138,12 @@ def multiplier_pair(
         Cat(extended(each, HALF_OPERAND_WIDTH) for each in a),
         Cat(extended(each, HALF_OPERAND_WIDTH) for each in b),
         Cat(products),
+        {
+            "p_MODE_8x8": 1,
+            **dict.fromkeys(HALF_PRODUCT_REGISTERS, 1),
+            **(_ADDED_TO_NOTHING if stages == 3 else _AS_THEY_ARE),
+        },
         signed=(a[0].shape().signed, b[0].shape().signed),
-        p_MODE_8x8=1,
-        **dict.fromkeys(HALF_PRODUCT_REGISTERS, 1),
-        **(_ADDED_TO_NOTHING if stages == 3 else _AS_THEY_ARE),
     )
     m.d.comb += [each.eq(product[: len(each)]) for each, product in zip(o, products, strict=True)]
     return m
@@ -146,10 +153,10 @@ def _mac(
     a: Value,
     b: Value,
     o: Value,
+    settings: Mapping[str, int],
     *,
     signed: tuple[bool, bool],
     addend: Value | None = None,
-    **settings: int,
 ) -> Instance:
     """One SB_MAC16 with registers at its operands; `settings` are its parameters."""
     low = ["AHOLD", "BHOLD", "CHOLD", "DHOLD", "IRSTTOP", "IRSTBOT", "ORSTTOP", "ORSTBOT"]
