@@ -1,6 +1,7 @@
 """What is computed, exactly, in plain Python: the words a description is written with."""
 
 from spec.attention import Attention
+from spec.butterfly import Butterfly
 from spec.errors import SpecError
 from spec.expr import (
     absolute,
@@ -32,6 +33,7 @@ from spec.softmax import Softmax
 
 __all__ = [
     "Attention",
+    "Butterfly",
     "Mask",
     "Relu",
     "Retention",
