@@ -1,0 +1,190 @@
+"""A twiddle factor for every unit every cycle, from one quarter of the sines in all."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from amaranth.hdl import Cat, Const, Module, Mux, Value, signed
+from amaranth.lib import wiring
+from amaranth.lib.data import ArrayLayout, StructLayout
+from amaranth.lib.wiring import In, Out
+
+from hw.lib.credit import Push, PushSignature
+from hw.lib.pipe import Pipe
+from hw.prim.ram import Rom, RomConfig
+from spec.butterfly import twiddle
+
+__all__ = ["TwiddleConfig", "Twiddles"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TwiddleConfig:
+    """Sizes of a supply of twiddle factors.
+
+    Parameters
+    ----------
+    units
+        Lanes, P: a power of two.
+    stages
+        Stages of the largest vector, of at least 2P points.
+    coefficient_bits
+        Width of a factor's cosine and sine, all but two after the point.
+    """
+
+    units: int
+    stages: int
+    coefficient_bits: int
+
+    @property
+    def log2_units(self) -> int:
+        """Bits of a lane's number, p."""
+        return self.units.bit_length() - 1
+
+    @property
+    def heap_bits(self) -> int:
+        """Bits of a heap's address: its stages, each with twice the entries of the one before."""
+        return max(0, self.stages - 1 - self.log2_units)
+
+    @property
+    def depth(self) -> int:
+        """Entries of a lane: the heap, and the stages whose factor is the lane's alone."""
+        return (1 << self.heap_bits) + max(0, self.log2_units - 1)
+
+    def entries(self, lane: int) -> tuple[tuple[int, int], ...]:
+        """Cosines and sines of a lane, by address."""
+        frac, p = self.coefficient_bits - 2, self.log2_units
+        found = [twiddle(0, 0, frac)]
+        for level in range(self.heap_bits):
+            stage = level + p + 1
+            found += [twiddle(stage, (k << p) + lane, frac) for k in range(1 << level)]
+        found += [twiddle(stage, lane & (1 << stage - 1) - 1, frac) for stage in range(2, p + 1)]
+        return tuple(found)
+
+    @cached_property
+    def roms(self) -> tuple[RomConfig, ...]:
+        """The table of each lane; the sine stands above the cosine, neither is negative."""
+        bits = self.coefficient_bits - 1
+        return tuple(
+            RomConfig(
+                width=2 * bits,
+                entries=tuple(cos | sin << bits for cos, sin in self.entries(lane)),
+            )
+            for lane in range(self.units)
+        )
+
+    @property
+    def latency(self) -> int:
+        """Cycles from stage and cycle to factors: decode, address, table, negatives."""
+        return 1 + 1 + self.roms[0].latency + 1
+
+    @property
+    def interval(self) -> int:
+        """Cycles between factors."""
+        return 1
+
+    @property
+    def i_shape(self) -> StructLayout:
+        """The stage, and which of a vector's cycles it is, P pairs each."""
+        cycles = 1 << max(0, self.stages - 1 - self.log2_units)
+        return StructLayout({"stage": range(self.stages), "cycle": range(cycles)})
+
+    @property
+    def o_shape(self) -> ArrayLayout:
+        """Of each lane, cosine and sine of the angle less a quarter turn if it was `turned`."""
+        number = signed(self.coefficient_bits)
+        factor = {name: number for name in ("cos", "sin", "minus_cos", "minus_sin")}
+        return ArrayLayout(StructLayout({**factor, "turned": 1}), self.units)
+
+
+class Twiddles(wiring.Component):
+    """Lane u's factor is W_{2^(stage+1)}^k, k = (cycle·P + u) mod 2^stage, as in spec.butterfly.
+
+    It comes as cosine and sine of an angle below a quarter turn, with their negatives, and
+    `turned`: then the factor's own are (−sin, cos), else (cos, sin).
+
+    *Timing*: latency `config.latency`, interval 1.
+
+    *Members*
+    i
+        Push of {stage, cycle}.
+    o
+        Push of {cos, sin, minus_cos, minus_sin, turned} of each lane.
+
+    *Source*: docs/butterfly.md, "Twiddles".
+    """
+
+    i: Push
+    o: Push
+
+    def __init__(self, config: TwiddleConfig):
+        self.config = config
+        super().__init__(
+            {"i": In(PushSignature(config.i_shape)), "o": Out(PushSignature(config.o_shape))}
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        """Address the tables, all alike, and negate."""
+        m = Module()
+        config, p = self.config, self.config.log2_units
+        stage, levels = self.i.payload.stage, range(config.heap_bits)
+        with Pipe(
+            m,
+            "twiddle",
+            latency=config.latency,
+            valid=self.i.valid,
+            cycle=self.i.payload.cycle,
+        ) as pipe:
+            pipe.stage(
+                "decode",
+                at=Cat(stage == level + p + 1 for level in levels),
+                below=Cat(stage > level + p + 1 for level in levels),
+                extra=self._extra(stage),
+                of_lane=Cat(self._turned_by_lane(stage, lane) for lane in range(config.units)),
+                keep=("cycle",),
+            )
+            cycle = Value.cast(pipe.cycle)[: config.heap_bits]
+            heap = pipe.at | pipe.below & cycle
+            address = Mux(pipe.extra.any(), pipe.extra, heap) if p > 1 else heap
+            pipe.stage("address", address=address, turns=pipe.at & cycle, keep=("of_lane",))
+            words = []
+            for lane, rom_config in enumerate(config.roms):
+                m.submodules[f"lane{lane}"] = rom = Rom(rom_config)
+                m.d.comb += rom.address.eq(pipe.address)
+                words.append(rom.data)
+            keep: Any = ("of_lane",)
+            pipe.stage("turn", turned=pipe.turns.any(), keep=keep)
+            pipe.through(config.roms[0].latency - 1, keep=(*keep, "turned"))
+            bits = config.coefficient_bits - 1
+            parts: dict[str, Any] = {}
+            for lane, word in enumerate(words):
+                for name, part in (("cos", word[:bits]), ("sin", word[bits:])):
+                    parts[f"{name}{lane}"] = Cat(part, Const(0, 1)).as_signed()
+                    parts[f"minus_{name}{lane}"] = (-part)[: bits + 1].as_signed()
+            turned = pipe.of_lane | pipe.turned.replicate(config.units)
+            pipe.stage("negate", turned_lanes=turned, **parts)
+        m.d.comb += self.o.valid.eq(pipe.valid)
+        for lane in range(config.units):
+            o = self.o.payload[lane]
+            m.d.comb += [
+                o.turned.eq(pipe.turned_lanes[lane]),
+                *(
+                    o[name].eq(getattr(pipe, f"{name}{lane}"))
+                    for name in ("cos", "sin", "minus_cos", "minus_sin")
+                ),
+            ]
+        return m
+
+    def _extra(self, stage: Value) -> Value:
+        """The address of a stage whose factor is the lane's alone, else 0."""
+        config = self.config
+        base = 1 << config.heap_bits
+        found: Value = Const(0, (config.depth - 1).bit_length() or 1)
+        for number in range(2, config.log2_units + 1):
+            found = Mux(stage == number, base + number - 2, found)
+        return found
+
+    def _turned_by_lane(self, stage: Value, lane: int) -> Value:
+        """Whether the bit of k that is a quarter turn is a bit of the lane, and set."""
+        config = self.config
+        bits = [stage == bit + 1 for bit in range(config.log2_units) if lane >> bit & 1]
+        return Cat(bits).any() if bits else Const(0, 1)
