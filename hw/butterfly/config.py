@@ -127,6 +127,23 @@ class ButterflyConfig:
         """Stages of every vector that is accepted."""
         return range(self.min_stages, self.stages + 1)
 
+    def check_points(self, where: str, points: int) -> int:
+        """Return the size of a vector if the core takes it.
+
+        Raises
+        ------
+        SpecError
+            It is no power of two, over the largest, or under 8 or 2P.
+        """
+        least = 1 << self.min_stages
+        points = self.butterfly.check_points(where, points)
+        if points < least:
+            raise SpecError(
+                f"{where} must be at least {least} with {self.units} units, got {points}; "
+                f"nearest is {least}"
+            )
+        return points
+
     @cached_property
     def unit(self) -> UnitConfig:
         """The butterfly units."""

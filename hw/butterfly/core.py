@@ -1,0 +1,147 @@
+"""The butterfly core: streams of vectors in, their transforms out, at every unit's full rate."""
+
+from typing import Any
+
+from amaranth.hdl import Module, Signal, Value
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from hw.butterfly.coefficients import Coefficients
+from hw.butterfly.config import ButterflyConfig
+from hw.butterfly.datapath import Datapath
+from hw.butterfly.exponents import ASK_FIELDS, Exponents
+from hw.butterfly.loader import Loader
+from hw.butterfly.sequencer import Sequencer
+from hw.butterfly.storer import Storer
+from hw.butterfly.timing import JOBS, ButterflyTiming
+from hw.lib.credit import CreditFifo, CreditFifoConfig
+from hw.lib.pipe import Pipe
+
+__all__ = ["ButterflyCore"]
+
+
+class ButterflyCore(wiring.Component):
+    """FFTs and products with butterfly matrices, of any sizes, job by job.
+
+    Contract: the bits are those of ``sim.golden.butterfly`` and depend on the description and the
+    data alone. Vectors leave in the order in which they came, in natural order of words. A job's
+    fields must be what the description allows: log2_points from max(3, log2 2P) to that of the
+    largest, at least one vector. Nothing is checked here.
+
+    *Timing*: (points / 2) · log2 points / P cycles a vector in steady state, as long as the streams
+    keep up. ``sim.cycle.butterfly`` gives the cycle of every transfer.
+
+    *Members*
+    i_job
+        Stream of jobs: {log2_points, vectors; bpmm, inverse, increasing, keep where there is a
+        choice}. `keep`: the next job of a matrix uses the same.
+    i
+        Stream of {x}, words of each vector in order.
+    i_weights
+        Stream of {block, last}, lines of matrices, if there are any.
+    o
+        Stream of {y, exponent, last, saturated}: the result is y · 2^exponent.
+
+    *Source*: docs/butterfly.md.
+    """
+
+    i_job: stream.Interface
+    i: stream.Interface
+    i_weights: stream.Interface
+    o: stream.Interface
+
+    def __init__(self, config: ButterflyConfig):
+        self.config = config
+        self.timing = ButterflyTiming(config)
+        members: dict[str, Any] = {
+            "i_job": In(stream.Signature(config.job_shape)),
+            "i": In(stream.Signature(config.i_shape)),
+        }
+        if config.bpmm:
+            members["i_weights"] = In(stream.Signature(config.weights_shape))
+        super().__init__({**members, "o": Out(stream.Signature(config.o_shape))})
+
+    def elaborate(self, platform: object) -> Module:
+        """Join load, sequence, datapath and store."""
+        m = Module()
+        config, timing = self.config, self.timing
+        m.submodules.loader = loader = Loader(timing)
+        m.submodules.jobs = jobs = CreditFifo(CreditFifoConfig(shape=config.job_shape, depth=JOBS))
+        m.submodules.loaded = loaded = CreditFifo(self._queue(loader.o_vector.payload.shape()))
+        m.submodules.sequencer = sequencer = Sequencer(timing)
+        m.submodules.coefficients = coefficients = Coefficients(timing)
+        m.submodules.exponents = exponents = Exponents(timing)
+        m.submodules.datapath = datapath = Datapath(timing)
+        m.submodules.done = done = CreditFifo(self._queue(timing.vector_shape))
+        m.submodules.storer = storer = Storer(timing)
+
+        connect(m, flipped(self.i_job), loader.i_job)
+        connect(m, flipped(self.i), loader.i)
+        m.d.comb += [
+            loader.o_job.ready.eq(jobs.grant),
+            jobs.take.eq(loader.o_job.valid & jobs.grant),
+            jobs.i.valid.eq(jobs.take),
+            jobs.i.payload.eq(loader.o_job.payload),
+            loader.consumed.eq(sequencer.consumed),
+            # Rings bound what these hold, so they need no credit of their own.
+            loaded.take.eq(loader.o_vector.valid),
+            loaded.i.valid.eq(loader.o_vector.valid),
+            loaded.i.payload.eq(loader.o_vector.payload),
+            sequencer.loaded.eq(loader.o_vector.valid),
+            sequencer.stored.eq(storer.stored),
+            done.take.eq(exponents.o.valid),
+            done.i.valid.eq(exponents.o.valid),
+            done.i.payload.eq(exponents.o.payload),
+        ]
+        connect(m, jobs.o, sequencer.i)
+        connect(m, loaded.o, exponents.i_vector)
+        connect(m, done.o, storer.i)
+        connect(m, storer.o, flipped(self.o))
+
+        step = sequencer.o.payload
+        m.d.comb += [
+            coefficients.i.valid.eq(sequencer.o.valid),
+            coefficients.i.payload.stage.eq(step.stage),
+            coefficients.i.payload.cycle.eq(step.middle),
+            coefficients.i.payload.weight.eq(step.weight),
+            coefficients.i.payload.bpmm.eq(step.bpmm),
+            coefficients.release.eq(sequencer.weights_release),
+            sequencer.weights_full.eq(coefficients.full),
+            datapath.i.valid.eq(sequencer.o.valid),
+            datapath.i.payload.eq(step),
+            Value.cast(datapath.coefficient).eq(Value.cast(coefficients.coefficient)),
+            datapath.shift.eq(exponents.shift),
+            Value.cast(exponents.results).eq(Value.cast(datapath.results)),
+            datapath.load_enable.eq(loader.enable),
+            datapath.load_line.eq(loader.line),
+            Value.cast(datapath.load_data).eq(Value.cast(loader.data)),
+            datapath.store_line.eq(storer.line),
+            Value.cast(storer.data).eq(Value.cast(datapath.store_data)),
+        ]
+        if config.bpmm:
+            connect(m, flipped(self.i_weights), coefficients.i_weights)
+
+        names = ("stage", *ASK_FIELDS)
+        with Pipe(
+            m,
+            "asked",
+            latency=timing.shift,
+            valid=sequencer.o.valid,
+            **{f"of_{name}": step[name] for name in names},
+        ) as p:
+            p.through(timing.shift, keep=tuple(f"of_{name}" for name in names))
+            m.d.comb += exponents.i.valid.eq(p.valid)
+            for name in names:
+                m.d.comb += exponents.i.payload[name].eq(getattr(p, f"of_{name}"))
+
+        # Sizes change when nothing is under way.
+        before = Signal.like(sequencer.log2_points, name="log2_points_before")
+        m.d.sync += before.eq(sequencer.log2_points)
+        m.d.comb += storer.restart.eq(before != sequencer.log2_points)
+        for unit in (exponents, datapath, storer):
+            m.d.comb += unit.log2_points.eq(sequencer.log2_points)
+        return m
+
+    def _queue(self, shape: Any) -> CreditFifoConfig:
+        """A queue of as many vectors as a ring has places."""
+        return CreditFifoConfig(shape=shape, depth=max(2, self.timing.most_vectors))

@@ -1,0 +1,44 @@
+"""What a job says, where a field of one value only was left out, and figures of its size."""
+
+from collections.abc import Callable
+from typing import Any
+
+from amaranth.hdl import Array, Const, Value
+
+from hw.butterfly.config import ButterflyConfig
+
+__all__ = ["by_size", "is_bpmm", "is_increasing", "is_inverse", "keeps"]
+
+
+def by_size(config: ButterflyConfig, log2_points: Value, what: Callable[[int], int]) -> Value:
+    """A number that depends on the size of vectors: `what` of their stages, looked up.
+
+    Below the smallest size it is that of the smallest.
+    """
+    sizes = config.sizes
+    values = [what(max(sizes.start, stages)) for stages in range(sizes.stop)]
+    return Array(Const(value) for value in values)[log2_points]
+
+
+def is_bpmm(config: ButterflyConfig, job: Any) -> Value:
+    """Whether a job is a product with a butterfly matrix."""
+    return _field(job, "bpmm", config.bpmm)
+
+
+def is_inverse(config: ButterflyConfig, job: Any) -> Value:
+    """Whether a job is an inverse transform."""
+    return ~is_bpmm(config, job) & _field(job, "inverse", config.inverse)
+
+
+def is_increasing(config: ButterflyConfig, job: Any) -> Value:
+    """Whether a job's matrix has factors of increasing strides."""
+    return is_bpmm(config, job) & _field(job, "increasing", config.increasing)
+
+
+def keeps(job: Any) -> Value:
+    """Whether the job after this one uses the same matrix."""
+    return _field(job, "keep", False)
+
+
+def _field(job: Any, name: str, otherwise: bool) -> Value:
+    return job[name] if name in job.shape().members else Const(otherwise, 1)

@@ -1,0 +1,158 @@
+"""Empties the output memory: words of a vector in order, rounded to the width of a stream."""
+
+from typing import Any
+
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value, signed
+from amaranth.lib import stream, wiring
+from amaranth.lib.data import ArrayLayout
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from hw.butterfly.jobs import by_size
+from hw.butterfly.timing import ButterflyTiming
+from hw.lib.arith import saturate
+from hw.lib.credit import CreditFifo
+from hw.lib.pipe import Pipe
+
+__all__ = ["Storer"]
+
+
+class Storer(wiring.Component):
+    """Reads a vector's words, divides them by 2^shift, rounds half up, saturates to `data_bits`.
+
+    Contract: vectors are told at `i` in the order in which they lie in the ring; each leaves as one
+    transfer after the other. When `restart` is high, nothing waits and the next vector begins at
+    line 0. Of a matrix's vector imaginary parts are zero; those of the inverse are exchanged.
+
+    *Timing*: one transfer a cycle, the first `timing.store_latency` cycles after its vector.
+
+    *Members*
+    i
+        Stream of what is known of a vector.
+    log2_points
+        Size of the vectors.
+    restart
+        The ring begins anew.
+    line, data
+        The line to read, in all banks, and every bank's word.
+    stored
+        A vector's last line was asked for: its place is free.
+    o
+        Stream of transfers.
+    """
+
+    i: stream.Interface
+    log2_points: Signal
+    restart: Signal
+    line: Signal
+    data: Any
+    stored: Signal
+    o: stream.Interface
+
+    def __init__(self, timing: ButterflyTiming):
+        self.timing = timing
+        config, ring = timing.config, timing.ring
+        super().__init__(
+            {
+                "i": In(stream.Signature(timing.vector_shape)),
+                "log2_points": In(range(config.stages + 1)),
+                "restart": In(1),
+                "line": Out(ring.ram.address_width),
+                "data": In(ArrayLayout(config.unit.word_shape, config.banks)),
+                "stored": Out(1),
+                "o": Out(stream.Signature(config.o_shape)),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        """Ask for words while there is room, and bring them into shape."""
+        m = Module()
+        timing, config, vector = self.timing, self.timing.config, self.i.payload
+        m.submodules.queue = queue = CreditFifo(timing.store_queue)
+        log2_stream = config.stream_words.bit_length() - 1
+        at = Signal(timing.log2_batch_lines + config.log2_line - log2_stream)
+        left = Signal(config.stages - log2_stream, reset_less=True)
+        again = Signal.like(left, name="again")
+        within = Signal(name="within")
+        ask, last = Signal(name="ask"), Signal(name="last")
+        m.d.sync += again.eq(
+            by_size(config, self.log2_points, lambda n: (1 << n - log2_stream) - 2)
+        )
+        m.d.comb += [
+            ask.eq(self.i.valid & queue.grant),
+            last.eq(within & (left == 0)),
+            self.i.ready.eq(queue.grant & last),
+            self.stored.eq(ask & last),
+            queue.take.eq(ask),
+        ]
+        with m.If(ask):
+            m.d.sync += [at.eq(at + 1), within.eq(~last), left.eq(Mux(within, left - 1, again))]
+        with m.If(self.restart):
+            m.d.sync += at.eq(0)
+
+        held = {
+            name: vector[name] for name in ("exponent", "shift", "saturated", "bpmm", "inverse")
+        }
+        keep = (*held, "last")
+        p = config.log2_units
+        index = Cat(Const(0, log2_stream), at)
+        with Pipe(
+            m, "store", latency=timing.store_read, valid=ask, index=index, last=last, **held
+        ) as pipe:
+            pipe.stage("line", index=pipe.index, keep=keep)
+            m.d.comb += self.line.eq(pipe.index[p + 1 :])
+            lane = pipe.index[log2_stream:p]
+            pipe.stage("read", choice=Cat(lane, pipe.index[p:].xor()), keep=keep)
+            pipe.through(timing.ring.latency - 1, keep=(*keep, "choice"))
+            words: dict[str, Any] = {}
+            group = config.units // config.stream_words
+            for k in range(config.stream_words):
+                banks = [
+                    self.data[half * config.units + g * config.stream_words + k]
+                    for half in range(2)
+                    for g in range(group)
+                ]
+                word = Array(Value.cast(bank) for bank in banks)[pipe.choice]
+                words[f"word{k}"] = word
+            pipe.stage("choose", keep=keep, **words)
+            # Half a unit of what is kept.
+            half_unit = Mux(pipe.shift == 2, 2, pipe.shift == 1)
+            sums: dict[str, Any] = {}
+            for k in range(config.stream_words):
+                for part in range(config.unit.parts):
+                    value = self._part(getattr(pipe, f"word{k}"), part)
+                    sums[f"sum{k}_{part}"] = value + half_unit
+            pipe.stage("round", keep=keep, **sums)
+            results: dict[str, Any] = {}
+            for name in sums:
+                value = getattr(pipe, name)
+                shifted = [(value >> by).as_signed() for by in range(3)]
+                chosen = Mux(pipe.shift[1], shifted[2], Mux(pipe.shift[0], shifted[1], shifted[0]))
+                results[name] = saturate(chosen, signed(config.butterfly.data_bits))
+            results = self._in_place(pipe, results)
+            kept = ("exponent", "saturated", "last")
+            pipe.stage("result", keep=kept, **results)
+            m.d.comb += queue.i.valid.eq(pipe.valid)
+            payload = queue.i.payload
+            for name in kept:
+                if name in payload.shape().members:
+                    m.d.comb += payload[name].eq(getattr(pipe, name))
+            for k in range(config.stream_words):
+                for part in range(config.unit.parts):
+                    m.d.comb += payload.y[k][part].eq(getattr(pipe, f"sum{k}_{part}"))
+        connect(m, queue.o, flipped(self.o))
+        return m
+
+    def _part(self, packed: Value, part: int) -> Value:
+        return packed.word_select(part, self.timing.config.unit.word_bits).as_signed()
+
+    def _in_place(self, pipe: Pipe, results: dict[str, Any]) -> dict[str, Any]:
+        """Parts exchanged for the inverse, and no imaginary part of a matrix's vector."""
+        config = self.timing.config
+        if not config.fft:
+            return results
+        placed = {}
+        for k in range(config.stream_words):
+            re, im = results[f"sum{k}_0"], results[f"sum{k}_1"]
+            placed[f"sum{k}_0"] = Mux(pipe.inverse, im, re)
+            placed[f"sum{k}_1"] = Mux(pipe.bpmm, 0, Mux(pipe.inverse, re, im))
+        return placed

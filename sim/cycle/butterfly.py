@@ -1,0 +1,206 @@
+"""Cycle of every transfer of a butterfly core, from its configuration and its jobs alone.
+
+Exact for inputs that always offer and an output that always accepts. Cycle 0 is the first after
+reset. The core is three machines, joined by rings of vectors: the loader, the sequencer (a planner
+of batches and a runner of steps) and the storer; each acts on what the others did cycles before.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from hw.butterfly.config import ButterflyConfig
+from hw.butterfly.timing import JOBS, LOAD_LATENCY, ButterflyTiming
+
+__all__ = ["ButterflyCycles", "JobSize", "butterfly_cycles"]
+
+PLANNED = 3
+"""Cycles from the size of a batch until it can be offered: rest, compare, wait."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobSize:
+    """What of a job decides its cycles.
+
+    Parameters
+    ----------
+    points, vectors
+        Of each vector, and how many.
+    bpmm
+        Whether it uses a matrix.
+    keep
+        Whether the next job that uses one uses the same.
+    """
+
+    points: int
+    vectors: int
+    bpmm: bool = False
+    keep: bool = False
+
+
+@dataclass(kw_only=True)
+class ButterflyCycles:
+    """When each transfer happens."""
+
+    jobs: list[int] = field(default_factory=list)
+    """Cycle of every job's transfer."""
+    accepted: list[int] = field(default_factory=list)
+    """Of every input transfer."""
+    weights: list[int] = field(default_factory=list)
+    """Of every line of a matrix."""
+    delivered: list[int] = field(default_factory=list)
+    """Of every output transfer."""
+    steps: int = 0
+    """Cycles in which the units work."""
+    busy: int = 0
+    """Cycles from the first step to the last."""
+
+    @property
+    def total(self) -> int:
+        """Cycles from the first input transfer to the last output transfer, both counted."""
+        return self.delivered[-1] - self.accepted[0] + 1
+
+
+class _Matrices:
+    """Matrices held: when each is complete, and when it is given up."""
+
+    def __init__(self, sets: int):
+        self._sets = sets
+        self.complete: list[int] = []
+        self.released: list[int] = []
+
+    def load(self, lines: int) -> range:
+        """Cycles of the next matrix's lines."""
+        at = len(self.complete)
+        start = self.complete[-1] + 1 if at else 0
+        if at >= self._sets:
+            start = max(start, self.released[at - self._sets] + 1)
+        self.complete.append(start + lines - 1)
+        return range(start, start + lines)
+
+    @property
+    def ready(self) -> int:
+        """Cycle from which the next job may use the newest matrix."""
+        before = self.released[-1] + 1 if self.released else 0
+        return max(before, self.complete[-1] + 1)
+
+
+class _Core:
+    """The state of the three machines between two batches."""
+
+    def __init__(self, config: ButterflyConfig):
+        self.config = config
+        self.timing = ButterflyTiming(config)
+        self.cycles = ButterflyCycles()
+        self.matrices = _Matrices(config.weight_sets)
+        self.points = 0
+        # Of vectors since reset.
+        self.consumed: list[int] = []
+        self.stored: list[int] = []
+        self.told: list[int] = []
+        # Of jobs: taken off the queue.
+        self.done: list[int] = []
+        self.loader_free = 0
+        self.held = False
+        self.runs_until = -1
+        self.issued: list[int] = []
+
+    def run(self, job: JobSize) -> None:
+        """All of a job's vectors."""
+        resized = job.points != self.points
+        taken = self._take(job, resized)
+        if job.bpmm and not self.held:
+            stages = job.points.bit_length() - 1
+            self.cycles.weights += self.matrices.load(stages * self.timing.vector_cycles(stages))
+        plan = max(self.done[-1] + 1 if self.done else 0, taken + 1) + 1
+        if resized:
+            # Nothing runs, and everything is stored.
+            plan = max(plan, self.runs_until + 1, self.stored[-1] + 1 if self.stored else 0) + 1
+        self.points = job.points
+        plan += 1
+        left, begin = job.vectors, 0
+        first = len(self.told)
+        most = self.timing.batch_vectors(job.points.bit_length() - 1)
+        while left:
+            batch = min(left, most)
+            left -= batch
+            for _ in range(batch):
+                self._load(job, len(self.told) == first)
+            offered = max(plan + PLANNED, self.told[-1] + 2)
+            if job.bpmm:
+                offered = max(offered, self.matrices.ready if not self.held else 0)
+            begin = max(offered + 1, self.runs_until)
+            self._run(job, begin, batch)
+            plan = begin + 2
+        self.done.append(begin + 1)
+        if job.bpmm:
+            self.held = job.keep
+            if not job.keep:
+                self.matrices.released.append(self.runs_until + self.timing.lines + 1)
+
+    def _take(self, job: JobSize, resized: bool) -> int:
+        """The loader takes a job, and is ready for its first vector's place."""
+        at = self.loader_free
+        if len(self.done) >= JOBS:
+            at = max(at, self.done[len(self.done) - JOBS] + 1)
+        self.cycles.jobs.append(at)
+        self.place = at + 2
+        if resized:
+            empty = self.consumed[-1] + 1 if self.consumed else 0
+            self.place = max(at + 1, empty) + 2
+        return at
+
+    def _load(self, job: JobSize, first: bool) -> None:
+        """A place in the ring, and a vector's words."""
+        most = self.timing.batch_vectors(job.points.bit_length() - 1)
+        at = self.place if first else self.loader_free - 1
+        before = len(self.told) - most
+        if before >= 0:
+            at = max(at, self.consumed[before] + 1)
+        transfers = job.points // self.config.stream_words
+        self.cycles.accepted += range(at + 1, at + 1 + transfers)
+        self.loader_free = at + transfers + 1
+        self.told.append(at + transfers + LOAD_LATENCY + 1)
+
+    def _run(self, job: JobSize, begin: int, batch: int) -> None:
+        """Every stage of a batch; its first step is issued in the cycle after it begins."""
+        timing = self.timing
+        stages = job.points.bit_length() - 1
+        own, most = timing.vector_cycles(stages), timing.batch_vectors(stages)
+        issue = begin + 1
+        self.consumed += (issue + (vector + 1) * own - 1 for vector in range(batch))
+        self.issued.append(issue)
+        issue += (stages - 1) * timing.stage_cycles(stages, batch)
+        for _ in range(batch):
+            before = len(self.stored) - most
+            if before >= 0:
+                issue = max(issue, self.stored[before] + 1)
+            self._store(job, issue + own - 1)
+            issue += own
+        self.runs_until = issue - 1
+        self.issued.append(self.runs_until)
+        self.cycles.steps += stages * batch * own
+
+    def _store(self, job: JobSize, last_step: int) -> None:
+        """A vector leaves when its last step's results are known, and the one before has left."""
+        told = last_step + 1 + self.timing.excess + 1
+        ask = max(told, self.stored[-1] + 1 if self.stored else 0)
+        transfers = job.points // self.config.stream_words
+        latency = self.timing.store_latency
+        self.cycles.delivered += range(ask + latency, ask + latency + transfers)
+        self.stored.append(ask + transfers - 1)
+
+
+def butterfly_cycles(config: ButterflyConfig, jobs: Sequence[JobSize]) -> ButterflyCycles:
+    """Cycles of jobs, back to back from reset.
+
+    Raises
+    ------
+    SpecError
+        A job's size or mode is none of the core's.
+    """
+    core = _Core(config)
+    for job in jobs:
+        config.check_points("points", job.points)
+        core.run(job)
+    core.cycles.busy = core.issued[-1] - core.issued[0] + 1 if core.issued else 0
+    return core.cycles
