@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Module, Signal, Value
+from amaranth.hdl import Module, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -134,10 +134,7 @@ class ButterflyCore(wiring.Component):
             for name in names:
                 m.d.comb += exponents.i.payload[name].eq(getattr(p, f"of_{name}"))
 
-        # Sizes change when nothing is under way.
-        before = Signal.like(sequencer.log2_points, name="log2_points_before")
-        m.d.sync += before.eq(sequencer.log2_points)
-        m.d.comb += storer.restart.eq(before != sequencer.log2_points)
+        m.d.comb += storer.restart.eq(sequencer.restart)
         for unit in (exponents, datapath, storer):
             m.d.comb += unit.log2_points.eq(sequencer.log2_points)
         return m

@@ -87,12 +87,14 @@ class Exponents(wiring.Component):
         saturated = Signal()
         before = Mux(step.first_stage, start, known.exponent)
         number = excess if config.butterfly.shifts is None else self._fixed(step.stage)
+        before_1 = Signal(config.exponent_shape, reset_less=True)
         with m.If(ask):
             m.d.sync += [
                 shift.eq(number),
-                exponent.eq(before + number - 1),
+                before_1.eq(before),
                 saturated.eq(~step.first_stage & known.saturated),
             ]
+        m.d.sync += exponent.eq(before_1 + shift - 1)
         m.d.comb += self.shift.eq(shift)
         self._collect(m, queue, exponent, saturated)
         return m
@@ -112,10 +114,10 @@ class Exponents(wiring.Component):
         with Pipe(m, "follow", latency=total, valid=self.i.valid, **flags) as p:
             keep: Any = tuple(flags)
             p.stage("ask", keep=keep)
-            late: Any = {"exponent": exponent, "saturated": saturated}
-            names = (*keep, *late)
-            p.through(0, keep=keep, **late)
-            p.through(arrive - 1, keep=names)
+            p.stage("add", clipped_before=saturated, keep=keep)
+            names = (*keep, "clipped_before", "exponent")
+            p.through(0, keep=names[:-1], exponent=exponent)
+            p.through(arrive - 2, keep=names)
             over = [self._over(self.results[unit].y, p.bpmm) for unit in range(config.units)]
             each = Cat(self.results[unit].saturated for unit in range(config.units))
             p.stage("flags", over=Cat(over), clipped=each, keep=names)
@@ -134,8 +136,8 @@ class Exponents(wiring.Component):
             count = Mux(wide[2], 3, Mux(wide[1], 2, wide[0]))
             block = config.butterfly.shifts is None
             final = Mux(wide[2], 2, wide[1]) if block else Const(0, 2)
-            clipped = p.saturated | so_far[width] | (Const(0, 1) if block else wide[1])
-            clipped_so_far = p.saturated | so_far[width]
+            clipped = p.clipped_before | so_far[width] | (Const(0, 1) if block else wide[1])
+            clipped_so_far = p.clipped_before | so_far[width]
             p.stage(
                 "queue",
                 excess=count,

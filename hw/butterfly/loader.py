@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import stream, wiring
 from amaranth.lib.data import ArrayLayout, StructLayout
 from amaranth.lib.wiring import In, Out
@@ -80,23 +80,30 @@ class Loader(wiring.Component):
         start = Signal(words, reset_less=True)
         within = Signal(config.stages - log2_stream, reset_less=True)
         ends = Signal(name="ends")
-        left: Any = Signal.like(self.i_job.payload.vectors, name="left")
+        # One less than is left after this one: their sign says "the last".
+        vectors = Signal(signed(len(self.i_job.payload.vectors) + 1), reset_less=True)
+        transfers = Signal(signed(config.stages - log2_stream + 1), reset_less=True)
+        again = Signal.like(transfers, name="again")
         modes: Any = Signal(StructLayout({"reverse": 1, "exchange": 1, "real": 1}), reset_less=True)
         taken = self.i.valid & self.i.ready
         ready = Signal()
         one = Signal.like(within, name="one", reset_less=True)
-        unused = Signal.like(within, name="unused", reset_less=True)
         for figure, what in (
             (places.capacity, timing.batch_vectors),
             (one, lambda n: 1 << config.stages - n),
-            (unused, lambda n: (1 << config.stages - n) - 1),
+            (again, lambda n: (1 << n - log2_stream) - 2),
         ):
             m.d.sync += figure.eq(by_size(config, log2_points, what))
-        # The last transfer of a vector has every bit set that counts.
-        m.d.comb += [self.i.ready.eq(ready), ends.eq(taken & (within | unused).all())]
-        self._take_jobs(m, log2_points, left, modes, places, ready, at, ends)
+        m.d.comb += [self.i.ready.eq(ready), ends.eq(taken & transfers[-1])]
+        self._take_jobs(m, log2_points, vectors, modes, places, ready, at, ends)
+        with m.If(~ready):
+            m.d.sync += transfers.eq(again)
         with m.If(taken):
-            m.d.sync += [at.eq(at + 1), within.eq(within + one)]
+            m.d.sync += [
+                at.eq(at + 1),
+                within.eq(within + one),
+                transfers.eq(Mux(transfers[-1], again, transfers - 1)),
+            ]
         with m.If(ends):
             m.d.sync += within.eq(0)
         # The place of the next vector; its index is zero below the vector's size.
@@ -109,7 +116,7 @@ class Loader(wiring.Component):
         self,
         m: Module,
         log2_points: Signal,
-        left: Any,
+        vectors: Signal,
         modes: Any,
         places: RingCount,
         ready: Signal,
@@ -127,7 +134,7 @@ class Loader(wiring.Component):
                     self.o_job.valid.eq(self.i_job.valid),
                 ]
                 m.d.sync += [
-                    left.eq(job.vectors),
+                    vectors.eq(job.vectors - 1),
                     modes.reverse.eq(is_increasing(config, job)),
                     modes.exchange.eq(is_inverse(config, job)),
                     modes.real.eq(is_bpmm(config, job)),
@@ -141,20 +148,21 @@ class Loader(wiring.Component):
                     m.next = "PLACE"
                 with m.Elif(places.empty):
                     m.d.sync += at.eq(0)
-                    m.next = "SETTLE"
-            with m.State("SETTLE"):
+                    m.next = "RESTART"
+            with m.State("RESTART"):
+                m.d.comb += places.restart.eq(1)
                 m.next = "PLACE"
             with m.State("PLACE"), m.If(~places.full):
                 m.d.comb += places.take.eq(1)
-                m.d.sync += [ready.eq(1), left.eq(left - 1)]
+                m.d.sync += [ready.eq(1), vectors.eq(vectors - 1)]
                 m.next = "LOAD"
             with m.State("LOAD"), m.If(ends):
-                with m.If(left == 0):
+                with m.If(vectors[-1]):
                     m.d.sync += ready.eq(0)
                     m.next = "TAKE"
                 with m.Elif(~places.full):
                     m.d.comb += places.take.eq(1)
-                    m.d.sync += left.eq(left - 1)
+                    m.d.sync += vectors.eq(vectors - 1)
                 with m.Else():
                     m.d.sync += ready.eq(0)
                     m.next = "PLACE"

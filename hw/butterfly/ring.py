@@ -1,6 +1,6 @@
 """How many places of a ring of vectors are taken: whether it is full, and whether empty."""
 
-from amaranth.hdl import Module, Signal, Value
+from amaranth.hdl import Cat, Module, Signal, Value, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -10,22 +10,26 @@ __all__ = ["RingCount"]
 class RingCount(wiring.Component):
     """Places taken and given back.
 
-    Contract: `take` is legal only in a cycle without `full`, `free` only while a place is taken.
-    `full` and `empty` come from registers and hold for the takes and frees of the cycles before.
-    `capacity` may change while the ring is empty; then `full` holds from the next cycle on.
+    Contract: `take` is legal only in a cycle without `full`, `free` only while a place is taken,
+    `restart` only while none is, and without a take. `full` and `empty` come from registers and
+    hold for what happened in the cycles before. Until the first restart the ring is full.
 
     *Members*
     capacity
-        Places there are, at least 1.
+        Places there are from the next restart on, at least 1.
+    restart
+        The capacity counts from now on.
     take, free
         A place is taken, or given back.
     full, empty
         All are taken, or none.
 
-    `used` is their number and `occupied` whether there are any, for proofs to refer to.
+    `spare` and `used` are its state, for proofs to refer to: one less than the places that are free
+    and that are taken.
     """
 
     capacity: Signal
+    restart: Signal
     take: Signal
     free: Signal
     full: Signal
@@ -36,23 +40,31 @@ class RingCount(wiring.Component):
         super().__init__(
             {
                 "capacity": In(range(most + 1)),
+                "restart": In(1),
                 "take": In(1),
                 "free": In(1),
                 "full": Out(1),
                 "empty": Out(1),
             }
         )
-        self.used = Signal(range(most + 1))
-        self.occupied = Signal()
+        # One less than they mean, so that the sign alone says "none".
+        count = signed((most - 1).bit_length() + 1)
+        self.spare = Signal(count, init=-1)
+        self.used = Signal(count, init=-1)
 
     def elaborate(self, platform: object) -> Module:
-        """Count, and compare what will be."""
+        """Count both ways."""
         m = Module()
-        used: Value = (self.used + self.take - self.free)[: len(self.used)]
+        m.d.comb += [self.full.eq(self.spare[-1]), self.empty.eq(self.used[-1])]
         m.d.sync += [
-            self.used.eq(used),
-            self.full.eq(used == self.capacity),
-            self.occupied.eq(used != 0),
+            self.spare.eq(self.spare + _step(up=self.free, down=self.take)),
+            self.used.eq(self.used + _step(up=self.take, down=self.free)),
         ]
-        m.d.comb += self.empty.eq(~self.occupied)
+        with m.If(self.restart):
+            m.d.sync += self.spare.eq(self.capacity - 1)
         return m
+
+
+def _step(*, up: Value, down: Value) -> Value:
+    """Give `up` minus `down`, for one adder behind it."""
+    return Cat(up ^ down, down & ~up).as_signed()

@@ -12,7 +12,12 @@ from hw.butterfly.ring import RingCount
 from hw.butterfly.timing import ButterflyTiming
 from hw.lib.credit import Push, PushSignature
 
-__all__ = ["Sequencer"]
+__all__ = ["COUNTED", "Sequencer"]
+
+COUNTED = 2
+"""Cycles from the issue of a step to the step with its numbers: flags, numbers."""
+
+MODES = ("bpmm", "inverse", "rotate")
 
 
 class Sequencer(wiring.Component):
@@ -38,6 +43,8 @@ class Sequencer(wiring.Component):
         Push of steps.
     log2_points
         Size of the vectors in the pipeline.
+    restart
+        Nothing is under way, and the rings begin anew with vectors of another size.
     weights_full, weights_release
         A matrix is there; it was used for the last time, and its last line asked for.
     """
@@ -48,6 +55,7 @@ class Sequencer(wiring.Component):
     consumed: Signal
     o: Push
     log2_points: Signal
+    restart: Signal
     weights_full: Signal
     weights_release: Signal
 
@@ -62,14 +70,19 @@ class Sequencer(wiring.Component):
                 "consumed": Out(1),
                 "o": Out(PushSignature(timing.step_shape)),
                 "log2_points": Out(range(config.stages + 1)),
+                "restart": Out(1),
                 "weights_full": In(1),
                 "weights_release": Out(1),
             }
         )
         vectors = range(timing.most_vectors + 1)
         self.batch_shape = StructLayout(
-            {"vectors": vectors, "bpmm": 1, "inverse": 1, "rotate": 1, "release": 1, "resized": 1}
+            {"vectors": vectors, "bpmm": 1, "inverse": 1, "rotate": 1, "release": 1}
         )
+        flags = dict.fromkeys(
+            ("first_stage", "last_stage", "stage_begins", "first_step", *MODES), 1
+        )
+        self.flags_shape = StructLayout({"stage": range(config.stages), **flags})
 
     def elaborate(self, platform: object) -> Module:
         """Join the planner of batches and the runner of steps."""
@@ -80,7 +93,11 @@ class Sequencer(wiring.Component):
         offered, taken, idle = Signal(name="offered"), Signal(name="taken"), Signal(name="idle")
         capacity = Signal(range(timing.most_vectors + 1), name="capacity")
         m.d.sync += capacity.eq(by_size(timing.config, self.log2_points, timing.batch_vectors))
-        m.d.comb += [output.capacity.eq(capacity), output.free.eq(self.stored)]
+        m.d.comb += [
+            output.capacity.eq(capacity),
+            output.free.eq(self.stored),
+            output.restart.eq(self.restart),
+        ]
         self._plan(m, batch, offered, taken, idle & output.empty, capacity)
         self._run(m, batch, offered, taken, idle, output)
         return m
@@ -99,7 +116,7 @@ class Sequencer(wiring.Component):
         bpmm = is_bpmm(config, job)
         loaded = Signal(range(timing.most_vectors + 1))
         left: Any = Signal.like(job.vectors, name="left")
-        enough, resized, in_use, taken_1 = Signal(), Signal(), Signal(), Signal()
+        enough, in_use, taken_1 = Signal(), Signal(), Signal()
         m.d.sync += [
             taken_1.eq(taken),
             loaded.eq(loaded + self.loaded - Mux(taken_1, batch.vectors, 0)),
@@ -117,9 +134,12 @@ class Sequencer(wiring.Component):
                 with m.If(job.log2_points == self.log2_points):
                     m.next = "SIZE"
                 with m.Elif(drained):
-                    m.d.sync += [self.log2_points.eq(job.log2_points), resized.eq(1)]
-                    m.next = "SETTLE"
-            with m.State("SETTLE"):
+                    m.d.sync += self.log2_points.eq(job.log2_points)
+                    m.next = "LOOK_UP"
+            with m.State("LOOK_UP"):
+                m.next = "RESTART"
+            with m.State("RESTART"):
+                m.d.comb += self.restart.eq(1)
                 m.next = "SIZE"
             with m.State("SIZE"):
                 m.d.sync += [
@@ -127,7 +147,6 @@ class Sequencer(wiring.Component):
                     batch.bpmm.eq(bpmm),
                     batch.inverse.eq(is_inverse(config, job)),
                     batch.rotate.eq(bpmm & ~is_increasing(config, job)),
-                    batch.resized.eq(resized),
                 ]
                 m.next = "REST"
             with m.State("REST"):
@@ -140,7 +159,7 @@ class Sequencer(wiring.Component):
                 m.d.sync += offered.eq(1)
                 m.next = "OFFER"
             with m.State("OFFER"), m.If(taken):
-                m.d.sync += [offered.eq(0), resized.eq(0), in_use.eq(batch.release)]
+                m.d.sync += [offered.eq(0), in_use.eq(batch.release)]
                 m.next = "NEXT"
             with m.State("NEXT"):
                 with m.If(left == 0):
@@ -158,16 +177,19 @@ class Sequencer(wiring.Component):
         idle: Signal,
         output: RingCount,
     ) -> None:
-        """Issue a step in every cycle that neither distance nor a full ring forbids."""
+        """Issue a step in every cycle that neither distance nor a full ring forbids.
+
+        At rest everything stands as at the end of a batch. So what comes next depends on registers
+        only, and the one late signal is whether to go on.
+        """
         timing = self.timing
-        step: Any = Signal(timing.step_shape, name="step", reset_less=True)
-        count = signed(timing.log2_batch_lines + 2)
-        cycles = Signal(count)  # both one less than are left after this one
-        vectors = Signal(signed(timing.most_vectors.bit_length() + 1))
-        cycles_again, vectors_again = Signal(count), Signal(vectors.shape())
+        cycles = Signal(signed(timing.log2_batch_lines + 2), init=-1)
+        vectors = Signal(signed(timing.most_vectors.bit_length() + 1), init=-1)
         distance = Signal(signed(timing.log2_batch_lines + 6), init=-1)
-        distance_again = Signal(distance.shape())
-        last = Signal(step.stage.shape())
+        now: Any = Signal(self.flags_shape, name="now", init={"last_stage": 1})
+        held, running, release = Signal(), Signal(), Signal()
+        cycles_again, vectors_again = Signal(cycles.shape()), Signal(vectors.shape())
+        distance_again, last = Signal(distance.shape()), Signal(now.stage.shape())
         # Of the size alone, which rests long before a batch begins.
         for figure, what in (
             (cycles_again, lambda n: timing.vector_cycles(n) - 2),
@@ -175,91 +197,103 @@ class Sequencer(wiring.Component):
             (last, lambda n: n - 2),
         ):
             m.d.sync += figure.eq(by_size(timing.config, self.log2_points, what))
-        running, stage_begins, release = Signal(), Signal(), Signal()
-        issue, vector_ends, stage_ends, batch_ends = (
-            Signal(name=name) for name in ("issue", "vector_ends", "stage_ends", "batch_ends")
-        )
-        waits = stage_begins & ~distance[-1] | step.first_step & step.last_stage & output.full
+
+        # Counts are one less than is left after this one: their sign says "the last".
+        issue, advance = Signal(name="issue"), Signal(name="advance")
+        vector_ends = cycles[-1]
+        stage_ends = vector_ends & vectors[-1]
+        batch_ends = stage_ends & now.last_stage
+        waits = held & ~distance[-1] | now.first_step & now.last_stage & output.full
+        begins, rests = offered & ~running, batch_ends & ~offered
         m.d.comb += [
             issue.eq(running & ~waits),
-            vector_ends.eq(issue & cycles[-1]),
-            stage_ends.eq(vector_ends & vectors[-1]),
-            batch_ends.eq(stage_ends & step.last_stage),
-            taken.eq(offered & (~running | batch_ends)),
+            advance.eq(begins | issue & ~rests),
+            taken.eq(begins | offered & issue & batch_ends),
             idle.eq(~running & ~offered),
-            output.take.eq(issue & step.first_step & step.last_stage),
-            self.consumed.eq(vector_ends & step.first_stage),
+            output.take.eq(issue & now.first_step & now.last_stage),
         ]
         with m.If(~distance[-1]):
             m.d.sync += distance.eq(distance - 1)
-        with m.If(issue):
+        with m.If(issue & now.stage_begins):
+            m.d.sync += distance.eq(distance_again)
+        with m.If(advance):
             m.d.sync += [
-                stage_begins.eq(0),
-                step.first_step.eq(cycles[-1]),
-                step.middle.eq(step.middle + 1),
-                cycles.eq(cycles - 1),
-                step.weight.eq(step.weight + 1),
+                cycles.eq(Mux(vector_ends, cycles_again, cycles - 1)),
+                now.first_step.eq(vector_ends),
+                now.stage_begins.eq(stage_ends),
+                held.eq(stage_ends & ~now.last_stage),
             ]
-            with m.If(stage_begins):
-                m.d.sync += distance.eq(distance_again)
-            with m.If(step.first_stage):
-                m.d.sync += step.input.eq(step.input + 1)
-            with m.If(step.last_stage):
-                m.d.sync += step.output.eq(step.output + 1)
-        weight_base = Signal.like(step.weight, name="weight_base", reset_less=True)
-        with m.If(vector_ends):
+        with m.If(advance & vector_ends):
+            again = Mux(now.last_stage, batch.vectors - 2, vectors_again)
+            m.d.sync += vectors.eq(Mux(vectors[-1], again, vectors - 1))
+        with m.If(advance & stage_ends):
             m.d.sync += [
-                cycles.eq(cycles_again),
-                vectors.eq(vectors - 1),
-                step.weight.eq(weight_base),
+                now.stage.eq(Mux(now.last_stage, 0, now.stage + 1)),
+                now.first_stage.eq(now.last_stage),
+                now.last_stage.eq(~now.last_stage & (now.stage == last)),
             ]
-        with m.If(stage_ends):
-            m.d.sync += [
-                vectors.eq(vectors_again),
-                step.middle.eq(0),
-                step.region.eq(~step.region),
-                step.stage.eq(step.stage + 1),
-                step.first_stage.eq(0),
-                step.last_stage.eq(step.stage == last),
-                step.weight.eq(step.weight + 1),
-                weight_base.eq(step.weight + 1),
-                stage_begins.eq(1),
-            ]
-        with m.If(batch_ends):
+        with m.If(issue & rests):
             m.d.sync += running.eq(0)
-        with m.If(taken):
+        with m.If(advance & batch_ends):
             m.d.sync += [
                 running.eq(1),
                 release.eq(batch.release),
-                vectors.eq(batch.vectors - 2),
                 vectors_again.eq(batch.vectors - 2),
-                cycles.eq(cycles_again),
-                distance.eq(-1),
-                stage_begins.eq(1),
-                step.middle.eq(0),
-                step.region.eq(0),
-                step.stage.eq(0),
-                step.first_stage.eq(1),
-                step.last_stage.eq(0),
-                step.first_step.eq(1),
-                step.bpmm.eq(batch.bpmm),
-                step.inverse.eq(batch.inverse),
-                step.rotate.eq(batch.rotate),
-                step.weight.eq(0),
-                weight_base.eq(0),
+                *(now[name].eq(batch[name]) for name in ("bpmm", "inverse", "rotate")),
             ]
-            with m.If(batch.resized):
-                m.d.sync += [step.input.eq(0), step.output.eq(0)]
-
-        m.d.sync += [
-            self.o.valid.eq(issue),
-            Value.cast(self.o.payload).eq(step),
-            self.o.payload.last_step.eq(cycles[-1]),
-        ]
+        self._count(m, now, issue, vector_ends, stage_ends)
         # The matrix's last line is asked for when the step has come to its place.
-        ends = batch_ends & release
-        for place in range(timing.lines + 1):
+        ends = issue & batch_ends & release
+        for place in range(COUNTED + timing.lines):
             later = Signal(name=f"release_{place}")
             m.d.sync += later.eq(ends)
             ends = later
         m.d.comb += self.weights_release.eq(ends)
+
+    def _count(
+        self, m: Module, now: Any, issue: Value, vector_ends: Value, stage_ends: Value
+    ) -> None:
+        """Number the steps that were issued, in every memory that they touch."""
+        timing = self.timing
+        issued: Any = Signal.like(now, name="issued", reset_less=True)
+        valid, last_step, ends = Signal(), Signal(), Signal()
+        m.d.sync += [
+            valid.eq(issue),
+            issued.eq(now),
+            last_step.eq(vector_ends),
+            ends.eq(stage_ends),
+        ]
+        m.d.comb += self.consumed.eq(valid & last_step & issued.first_stage)
+        step = self.o.payload
+        count = range(1 << timing.log2_batch_lines)
+        inputs, outputs = Signal(count, name="inputs"), Signal(count, name="outputs")
+        middle = Signal(count, name="middle", reset_less=True)
+        weight = Signal.like(step.weight, name="weight", reset_less=True)
+        weight_base = Signal.like(step.weight, name="weight_base", reset_less=True)
+        at_middle = Mux(issued.stage_begins, 0, middle)
+        fresh = issued.stage_begins & issued.first_stage
+        at_weight = Mux(fresh, 0, weight)
+        base = Mux(fresh, 0, weight_base)
+        with m.If(valid):
+            m.d.sync += [
+                middle.eq(at_middle + 1),
+                inputs.eq(inputs + issued.first_stage),
+                outputs.eq(outputs + issued.last_stage),
+                weight.eq(Mux(last_step & ~ends, base, at_weight + 1)),
+                weight_base.eq(Mux(ends, at_weight + 1, base)),
+            ]
+        with m.If(self.restart):
+            m.d.sync += [inputs.eq(0), outputs.eq(0)]
+        m.d.sync += [
+            self.o.valid.eq(valid),
+            step.input.eq(inputs),
+            step.middle.eq(at_middle),
+            step.output.eq(outputs),
+            step.region.eq(issued.stage[0]),
+            step.weight.eq(at_weight),
+            step.last_step.eq(last_step),
+            *(
+                step[name].eq(issued[name])
+                for name in ("stage", "first_stage", "last_stage", "first_step", *MODES)
+            ),
+        ]

@@ -70,24 +70,23 @@ class Storer(wiring.Component):
         m.submodules.queue = queue = CreditFifo(timing.store_queue)
         log2_stream = config.stream_words.bit_length() - 1
         at = Signal(timing.log2_batch_lines + config.log2_line - log2_stream)
-        left = Signal(config.stages - log2_stream, reset_less=True)
+        # One less than is left after this transfer, so that the sign says "the last".
+        left = Signal(signed(config.stages - log2_stream + 1))
         again = Signal.like(left, name="again")
-        within = Signal(name="within")
-        ask, last = Signal(name="ask"), Signal(name="last")
+        ask, last = Signal(name="ask"), left[-1]
         m.d.sync += again.eq(
             by_size(config, self.log2_points, lambda n: (1 << n - log2_stream) - 2)
         )
         m.d.comb += [
             ask.eq(self.i.valid & queue.grant),
-            last.eq(within & (left == 0)),
             self.i.ready.eq(queue.grant & last),
             self.stored.eq(ask & last),
             queue.take.eq(ask),
         ]
         with m.If(ask):
-            m.d.sync += [at.eq(at + 1), within.eq(~last), left.eq(Mux(within, left - 1, again))]
+            m.d.sync += [at.eq(at + 1), left.eq(Mux(last, again, left - 1))]
         with m.If(self.restart):
-            m.d.sync += at.eq(0)
+            m.d.sync += [at.eq(0), left.eq(again)]
 
         held = {
             name: vector[name] for name in ("exponent", "shift", "saturated", "bpmm", "inverse")

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from hw.butterfly.config import ButterflyConfig
+from hw.butterfly.sequencer import COUNTED
 from hw.butterfly.timing import JOBS, LOAD_LATENCY, ButterflyTiming
 
 __all__ = ["ButterflyCycles", "JobSize", "butterfly_cycles"]
@@ -114,7 +115,7 @@ class _Core:
         plan = max(self.done[-1] + 1 if self.done else 0, taken + 1) + 1
         if resized:
             # Nothing runs, and everything is stored.
-            plan = max(plan, self.runs_until + 1, self.stored[-1] + 1 if self.stored else 0) + 1
+            plan = max(plan, self.runs_until + 1, self.stored[-1] + 1 if self.stored else 0) + 2
         self.points = job.points
         plan += 1
         left, begin = job.vectors, 0
@@ -135,7 +136,7 @@ class _Core:
         if job.bpmm:
             self.held = job.keep
             if not job.keep:
-                self.matrices.released.append(self.runs_until + self.timing.lines + 1)
+                self.matrices.released.append(self.runs_until + COUNTED + self.timing.lines)
 
     def _take(self, job: JobSize, resized: bool) -> int:
         """The loader takes a job, and is ready for its first vector's place."""
@@ -167,7 +168,8 @@ class _Core:
         stages = job.points.bit_length() - 1
         own, most = timing.vector_cycles(stages), timing.batch_vectors(stages)
         issue = begin + 1
-        self.consumed += (issue + (vector + 1) * own - 1 for vector in range(batch))
+        # Told a cycle after the last step is issued.
+        self.consumed += (issue + (vector + 1) * own for vector in range(batch))
         self.issued.append(issue)
         issue += (stages - 1) * timing.stage_cycles(stages, batch)
         for _ in range(batch):
@@ -182,7 +184,7 @@ class _Core:
 
     def _store(self, job: JobSize, last_step: int) -> None:
         """A vector leaves when its last step's results are known, and the one before has left."""
-        told = last_step + 1 + self.timing.excess + 1
+        told = last_step + COUNTED + self.timing.excess + 1
         ask = max(told, self.stored[-1] + 1 if self.stored else 0)
         transfers = job.points // self.config.stream_words
         latency = self.timing.store_latency
