@@ -128,7 +128,7 @@ class Coefficients(wiring.Component):
         m.d.comb += [
             weights.i.valid.eq(i_weights.valid),
             i_weights.ready.eq(weights.i.ready),
-            weights.i.payload.data.eq(Value.cast(i_weights.payload.block)),
+            weights.i.payload.data.eq(Value.cast(i_weights.payload.weight)),
             weights.i.payload.last.eq(i_weights.payload.last),
             self.full.eq(weights.full),
             weights.release.eq(self.release),

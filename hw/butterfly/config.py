@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from amaranth.hdl import signed
 from amaranth.lib.data import ArrayLayout, StructLayout
@@ -161,14 +162,9 @@ class ButterflyConfig:
         return signed((2 * self.stages + 2).bit_length() + 1)
 
     @property
-    def word_shape(self) -> ArrayLayout:
-        """A word of a stream: real part, then imaginary part if there is one."""
-        return ArrayLayout(signed(self.butterfly.data_bits), self.unit.parts)
-
-    @property
     def job_shape(self) -> StructLayout:
         """A run of vectors of one kind; what could have one value only is left out."""
-        fields = {"log2_points": range(self.stages + 1), "vectors": VECTORS_BITS}
+        fields: dict[str, Any] = {"log2_points": range(self.stages + 1), "vectors": VECTORS_BITS}
         if self.fft and self.bpmm:
             fields["bpmm"] = 1
         if self.forward and self.inverse:
@@ -181,14 +177,24 @@ class ButterflyConfig:
 
     @property
     def i_shape(self) -> StructLayout:
-        """Words of an input transfer, in order."""
-        return StructLayout({"x": ArrayLayout(self.word_shape, self.stream_words)})
+        """Words of an input transfer, in order: real parts, imaginary parts if there are any."""
+        return StructLayout(self._words)
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Components of a word of a stream."""
+        return ("re", "im")[: self.unit.parts]
+
+    @property
+    def _words(self) -> dict[str, ArrayLayout]:
+        part = ArrayLayout(signed(self.butterfly.data_bits), self.stream_words)
+        return dict.fromkeys(self.parts, part)
 
     @property
     def o_shape(self) -> StructLayout:
         """Words of an output transfer, and what holds for their vector."""
-        fields = {
-            "y": ArrayLayout(self.word_shape, self.stream_words),
+        fields: dict[str, Any] = {
+            **self._words,
             "exponent": self.exponent_shape,
             "last": 1,
         }
@@ -204,4 +210,5 @@ class ButterflyConfig:
     @property
     def weights_shape(self) -> StructLayout:
         """A line of weights: the blocks of all units, and whether it is a matrix's last."""
-        return StructLayout({"block": ArrayLayout(self.block_shape, self.units), "last": 1})
+        weight = signed(self.butterfly.coefficient_bits)
+        return StructLayout({"weight": ArrayLayout(weight, PRODUCTS * self.units), "last": 1})

@@ -36,11 +36,13 @@ class ButterflyCore(wiring.Component):
         Stream of jobs: {log2_points, vectors; bpmm, inverse, increasing, keep where there is a
         choice}. `keep`: the next job of a matrix uses the same.
     i
-        Stream of {x}, words of each vector in order.
+        Stream of {re, im}, words of each vector in order; without `im` if all are real.
     i_weights
-        Stream of {block, last}, lines of matrices, if there are any.
+        Stream of {weight, last}, lines of matrices, if there are any: of each unit w00, w01, w10,
+        w11.
     o
-        Stream of {y, exponent, last, saturated}: the result is y · 2^exponent.
+        Stream of {re, im, exponent, last, saturated}: the result is (re + i·im) · 2^exponent.
+        `saturated` only with fixed shifts; it holds for the vector.
 
     *Source*: docs/butterfly.md.
     """

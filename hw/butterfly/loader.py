@@ -70,7 +70,10 @@ class Loader(wiring.Component):
         m = Module()
         timing, config = self.timing, self.timing.config
         m.submodules.places = places = RingCount(timing.most_vectors)
+        # A place is counted a cycle late; no two are taken in adjacent cycles.
+        takes = Signal(name="takes")
         m.d.comb += places.free.eq(self.consumed)
+        m.d.sync += places.take.eq(takes)
         log2_points = Signal(range(config.stages + 1))
         # Transfers are counted in the ring, where a vector has its place, and within the vector
         # from the top bit down, so that turned round the count is a bit-reversed index.
@@ -95,7 +98,7 @@ class Loader(wiring.Component):
         ):
             m.d.sync += figure.eq(by_size(config, log2_points, what))
         m.d.comb += [self.i.ready.eq(ready), ends.eq(taken & transfers[-1])]
-        self._take_jobs(m, log2_points, vectors, modes, places, ready, at, ends)
+        self._take_jobs(m, log2_points, vectors, modes, places, takes, ready, at, ends)
         with m.If(~ready):
             m.d.sync += transfers.eq(again)
         with m.If(taken):
@@ -119,6 +122,7 @@ class Loader(wiring.Component):
         vectors: Signal,
         modes: Any,
         places: RingCount,
+        takes: Signal,
         ready: Signal,
         at: Signal,
         ends: Signal,
@@ -153,7 +157,7 @@ class Loader(wiring.Component):
                 m.d.comb += places.restart.eq(1)
                 m.next = "PLACE"
             with m.State("PLACE"), m.If(~places.full):
-                m.d.comb += places.take.eq(1)
+                m.d.comb += takes.eq(1)
                 m.d.sync += [ready.eq(1), vectors.eq(vectors - 1)]
                 m.next = "LOAD"
             with m.State("LOAD"), m.If(ends):
@@ -161,7 +165,7 @@ class Loader(wiring.Component):
                     m.d.sync += ready.eq(0)
                     m.next = "TAKE"
                 with m.Elif(~places.full):
-                    m.d.comb += places.take.eq(1)
+                    m.d.comb += takes.eq(1)
                     m.d.sync += vectors.eq(vectors - 1)
                 with m.Else():
                     m.d.sync += ready.eq(0)
@@ -188,7 +192,7 @@ class Loader(wiring.Component):
         parts = list(range(unit.parts))
         words = {}
         for k in range(config.stream_words):
-            x = [self.i.payload.x[k][part] for part in parts]
+            x = [self.i.payload[part][k] for part in config.parts]
             turned = [Mux(modes.exchange, x[-1 - part], x[part]) for part in parts]
             # Of a matrix's vector the imaginary part is nothing.
             turned[1:] = [Mux(modes.real, 0, each)[: len(each)] for each in turned[1:]]

@@ -1,6 +1,6 @@
 """How many places of a ring of vectors are taken: whether it is full, and whether empty."""
 
-from amaranth.hdl import Cat, Module, Signal, Value, signed
+from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -56,15 +56,11 @@ class RingCount(wiring.Component):
         """Count both ways."""
         m = Module()
         m.d.comb += [self.full.eq(self.spare[-1]), self.empty.eq(self.used[-1])]
+        # A take may come late in the cycle: it chooses between sums that are there.
         m.d.sync += [
-            self.spare.eq(self.spare + _step(up=self.free, down=self.take)),
-            self.used.eq(self.used + _step(up=self.take, down=self.free)),
+            self.spare.eq(Mux(self.take, self.spare - ~self.free, self.spare + self.free)),
+            self.used.eq(Mux(self.take, self.used + ~self.free, self.used - self.free)),
         ]
         with m.If(self.restart):
             m.d.sync += self.spare.eq(self.capacity - 1)
         return m
-
-
-def _step(*, up: Value, down: Value) -> Value:
-    """Give `up` minus `down`, for one adder behind it."""
-    return Cat(up ^ down, down & ~up).as_signed()

@@ -136,8 +136,8 @@ class Storer(wiring.Component):
                 if name in payload.shape().members:
                     m.d.comb += payload[name].eq(getattr(pipe, name))
             for k in range(config.stream_words):
-                for part in range(config.unit.parts):
-                    m.d.comb += payload.y[k][part].eq(getattr(pipe, f"sum{k}_{part}"))
+                for part, name in enumerate(config.parts):
+                    m.d.comb += payload[name][k].eq(getattr(pipe, f"sum{k}_{part}"))
         connect(m, queue.o, flipped(self.o))
         return m
 

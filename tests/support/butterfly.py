@@ -127,19 +127,20 @@ def inputs(config: ButterflyConfig, jobs: Sequence[Job]) -> dict[str, list[Any]]
 
 
 def _words(config: ButterflyConfig, job: Job) -> list[Any]:
-    both = np.stack([job.re, job.im][: config.unit.parts], axis=-1)
-    transfers = both.reshape(-1, config.stream_words, config.unit.parts)
-    return [{"x": transfer} for transfer in transfers.tolist()]
+    parts = [part.reshape(-1, config.stream_words).tolist() for part in (job.re, job.im)]
+    return [
+        dict(zip(config.parts, transfer, strict=False)) for transfer in zip(*parts, strict=True)
+    ]
 
 
 def _lines(config: ButterflyConfig, weights: NDArray[np.int64], order: str) -> list[Any]:
     points = 2 * weights.shape[1]
     used = [
-        weights[stage][block_numbers(points, order, stage)].reshape(-1, config.units, 4)
+        weights[stage][block_numbers(points, order, stage)].reshape(-1, 4 * config.units)
         for stage in range(len(weights))
     ]
     lines = np.concatenate(used).tolist()
-    return [{"block": line, "last": int(k == len(lines) - 1)} for k, line in enumerate(lines)]
+    return [{"weight": line, "last": int(k == len(lines) - 1)} for k, line in enumerate(lines)]
 
 
 def expected(config: ButterflyConfig, jobs: Sequence[Job]) -> list[Any]:
@@ -147,12 +148,12 @@ def expected(config: ButterflyConfig, jobs: Sequence[Job]) -> list[Any]:
     out: list[Any] = []
     for job in jobs:
         re, im, exponent, saturated = _golden(config, job)
-        both = np.stack([re, im][: config.unit.parts], axis=-1)
         for vector in range(job.vectors):
-            transfers = both[vector].reshape(-1, config.stream_words, config.unit.parts).tolist()
+            words = [part[vector].reshape(-1, config.stream_words).tolist() for part in (re, im)]
+            transfers = list(zip(*words, strict=True))
             for k, transfer in enumerate(transfers):
                 told = {
-                    "y": transfer,
+                    **dict(zip(config.parts, transfer, strict=False)),
                     "exponent": int(exponent[vector]),
                     "last": int(k == len(transfers) - 1),
                 }

@@ -42,7 +42,7 @@ def expected(config, vector, points, start, memory):
     fixed = config.butterfly.shifts is not None
     transfers = []
     for at in range(start, start + points, config.stream_words):
-        y = []
+        y: list[list[int]] = []
         for k in range(config.stream_words):
             word = [
                 saturate(
@@ -59,7 +59,7 @@ def expected(config, vector, points, start, memory):
             y.append(word)
         transfers.append(
             {
-                "y": y,
+                **dict(zip(config.parts, map(list, zip(*y, strict=True)), strict=True)),
                 "exponent": vector["exponent"],
                 "last": int(at + config.stream_words == start + points),
                 **({"saturated": vector["saturated"]} if fixed else {}),
