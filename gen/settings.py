@@ -29,6 +29,10 @@ def _nothing(text: str) -> None:
         raise ValueError(text)
 
 
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(word, 0) for word in text.split(","))
+
+
 def _words(text: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in text.split(",") if word.strip())
 
@@ -38,6 +42,7 @@ READERS = {
     bool: Reader("true or false", _truth),
     int: Reader("an integer", lambda text: int(text, 0)),
     float: Reader("a number", lambda text: float(Fraction(text))),
+    tuple[int, ...]: Reader("a list such as 1,0,1", _numbers),
     tuple[str, ...]: Reader("a list such as generator,bitmap", _words),
     str: Reader("a word", str),
 }

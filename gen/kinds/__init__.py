@@ -1,12 +1,13 @@
 """The kinds of description there are; everything else in `gen` asks here."""
 
 from gen.kinds.attention import AttentionKind
+from gen.kinds.butterfly import ButterflyKind
 from gen.kinds.kind import Kind
 from gen.kinds.softmax import SoftmaxKind
 
 __all__ = ["DESCRIPTIONS", "KINDS", "Kind", "kind_of"]
 
-KINDS: tuple[Kind, ...] = (SoftmaxKind(), AttentionKind())
+KINDS: tuple[Kind, ...] = (SoftmaxKind(), AttentionKind(), ButterflyKind())
 """Every kind, in the order in which they came to be."""
 
 DESCRIPTIONS = tuple(kind.description_type for kind in KINDS)

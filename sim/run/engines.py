@@ -11,6 +11,7 @@ from gen.design import Design
 from gen.verilog import write_design
 from hw.prim.target import Target
 from sim.run.attention import AttentionRunner
+from sim.run.butterfly import ButterflyRunner
 from sim.run.runner import Runner
 from sim.run.softmax import SoftmaxRunner
 from spec.errors import check_choice
@@ -18,7 +19,11 @@ from spec.errors import check_choice
 __all__ = ["ENGINES", "execute", "run_arrays", "runner_of"]
 
 ENGINES = ("golden", "rtl")
-RUNNERS: dict[str, Runner] = {"softmax": SoftmaxRunner(), "attention": AttentionRunner()}
+RUNNERS: dict[str, Runner] = {
+    "softmax": SoftmaxRunner(),
+    "attention": AttentionRunner(),
+    "butterfly": ButterflyRunner(),
+}
 """Kind of a design -> how it is run."""
 
 

@@ -1,0 +1,277 @@
+"""Running a butterfly core on vectors."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gen.design import Design
+from hw.butterfly.config import ButterflyConfig
+from sim.bench.butterfly import (
+    ButterflyJob,
+    ButterflyTrace,
+    cycles_per_second,
+    job_sizes,
+    simulate,
+)
+from sim.cycle.butterfly import butterfly_cycles
+from sim.golden import butterfly as golden
+from sim.run.runner import Runner
+from spec import Butterfly, SpecError
+
+__all__ = ["ButterflyRunner"]
+
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """What is to be done with which vectors."""
+
+    transform: str
+    re: Integers
+    im: Integers
+    weights: Integers | None
+    """Of a product: (stacks, stages, points / 2, 2, 2)."""
+
+    def jobs(self, butterfly: Butterfly) -> list[ButterflyJob]:
+        """A job, or one for each matrix of a layer."""
+        if self.weights is None:
+            return [ButterflyJob(transform=self.transform, re=self.re, im=self.im)]
+        points = 2 * self.weights.shape[2]
+        re = np.pad(self.re, ((0, 0), (0, points - self.re.shape[1])))
+        return [
+            ButterflyJob(
+                transform="bpmm",
+                re=re,
+                im=np.zeros_like(re),
+                weights=weights,
+                order=butterfly.orders[0],
+            )
+            for weights in self.weights
+        ]
+
+
+class Transformed(NamedTuple):
+    """What a run of an FFT or its inverse gives: (y_re + i·y_im) · 2^exponent."""
+
+    y_re: NDArray[np.int16]
+    """(vectors, points)."""
+    y_im: NDArray[np.int16]
+    exponent: NDArray[np.int16]
+    """(vectors,)."""
+    saturated: NDArray[np.bool_]
+    """(vectors,), True where a component did not fit fixed shifts."""
+    cycles: int
+    """From the first transfer in to the last one out, without stalls."""
+
+
+class Multiplied(NamedTuple):
+    """What a run of products gives: y · 2^exponent."""
+
+    y: NDArray[np.int16]
+    """(vectors, outputs)."""
+    exponent: NDArray[np.int16]
+    """(vectors,), or (vectors, stacks) where several matrices are stacked."""
+    saturated: NDArray[np.bool_]
+    """Of the exponent's shape."""
+    cycles: int
+    """From the first transfer in to the last one out, without stalls."""
+
+
+class ButterflyRunner(Runner):
+    """``x``, or ``x_re`` and ``x_im``, (vectors, points) integers; ``weights`` for a product."""
+
+    arrays = ("x", "x_re", "x_im", "weights")
+
+    def read(self, path: Path, arrays: Mapping[str, NDArray[Any]], design: Design) -> Vectors:
+        """Vectors and weights, checked against the description and the core."""
+        config: ButterflyConfig = design.config
+        butterfly = config.butterfly
+        transform = _transform(path, arrays, butterfly)
+        re, im = _parts(path, arrays, butterfly)
+        if transform == "bpmm":
+            if im.any():
+                raise SpecError(
+                    f"{path}: x_im must be zero for transform bpmm, which takes real vectors; "
+                    "leave it out"
+                )
+            return Vectors(transform, re, im, _weights(path, arrays, re, butterfly))
+        config.check_points(f"{path}: points of x", re.shape[1])
+        return Vectors(transform, re, im, None)
+
+    def golden(self, design: Design, work: Vectors) -> Transformed | Multiplied:
+        """Bits by the golden model, cycles by the cycle model."""
+        config: ButterflyConfig = design.config
+        butterfly, jobs = config.butterfly, work.jobs(design.config.butterfly)
+        cycles = butterfly_cycles(config, job_sizes(jobs)).total
+        if work.weights is None:
+            inverse = work.transform == "inverse"
+            found = golden.fft(butterfly, work.re, work.im, inverse=inverse)
+            return _transformed(found.re, found.im, found.exponent, found.saturated, cycles)
+        order = butterfly.orders[0]
+        each = [golden.bpmm(butterfly, job.re, _of(job), order) for job in jobs]
+        return _multiplied(
+            butterfly,
+            [product.y for product in each],
+            [product.exponent for product in each],
+            [product.saturated for product in each],
+            cycles,
+        )
+
+    def rtl(
+        self, design: Design, work: Vectors, folder: Path, verilog: Path
+    ) -> Transformed | Multiplied:
+        """Bits and cycles by the emitted Verilog in Icarus."""
+        config: ButterflyConfig = design.config
+        jobs = work.jobs(config.butterfly)
+        trace = simulate(config, verilog, jobs, top=design.name, folder=folder)
+        cycles = trace.cycles["o"][-1] - trace.cycles["i"][0] + 1
+        re, im = np.stack(trace.re), np.stack(trace.im)
+        exponent, saturated = np.array(trace.exponent), np.array(trace.saturated)
+        if work.weights is None:
+            return _transformed(re, im, exponent, saturated, cycles)
+        split = _splitter(trace, len(jobs))
+        return _multiplied(config.butterfly, split(re), split(exponent), split(saturated), cycles)
+
+    def rtl_seconds(self, design: Design, work: Vectors) -> float:
+        """How long `rtl` takes, roughly."""
+        config: ButterflyConfig = design.config
+        sizes = job_sizes(work.jobs(config.butterfly))
+        return butterfly_cycles(config, sizes).total / cycles_per_second(config)
+
+    def summary(self, work: Vectors, result: Any) -> dict[str, Any]:
+        """Sizes, cycles, and vectors that were saturated."""
+        vectors, points = work.re.shape
+        return {
+            "transform": work.transform,
+            "vectors": vectors,
+            "points": points,
+            "saturated": int(result.saturated.sum()),
+            "cycles": int(result.cycles),
+            "cycles_per_vector": round(int(result.cycles) / vectors, 1),
+        }
+
+    def lines(self, summary: Mapping[str, Any]) -> tuple[str, list[str]]:
+        """The same for a reader."""
+        lines = [
+            f"{summary['cycles']} cycles with loading, {summary['cycles_per_vector']} a vector"
+        ]
+        if summary["saturated"]:
+            lines.append(f"{summary['saturated']} vectors did not fit the shifts and are saturated")
+        return f"{summary['transform']} of {summary['vectors']} x {summary['points']} words", lines
+
+
+def _of(job: ButterflyJob) -> Integers:
+    assert job.weights is not None
+    return job.weights
+
+
+def _splitter(trace: ButterflyTrace, jobs: int) -> Any:
+    """Cut what holds for all vectors into what holds for those of each job."""
+    return lambda array: np.split(array, jobs)
+
+
+def _transform(path: Path, arrays: Mapping[str, Any], butterfly: Butterfly) -> str:
+    """A product where weights are given, else the first other transform that there is."""
+    if "weights" in arrays:
+        return butterfly.check_transform(f"{path}: weights are for a transform that", "bpmm")
+    others = [each for each in butterfly.transforms if each != "bpmm"]
+    if not others:
+        raise SpecError(f"{path}: there is no array called weights, and bpmm is the only transform")
+    return others[0]
+
+
+def _parts(
+    path: Path, arrays: Mapping[str, NDArray[Any]], butterfly: Butterfly
+) -> tuple[Integers, Integers]:
+    """Real and imaginary parts; zero where there are none."""
+    if ("x" in arrays) == ("x_re" in arrays):
+        raise SpecError(f"{path}: give either x, or x_re and x_im")
+    if ("x_im" in arrays) != ("x_re" in arrays):
+        raise SpecError(f"{path}: x_re and x_im belong together; a real vector is x")
+    names = ("x",) if "x" in arrays else ("x_re", "x_im")
+    parts = [_checked(f"{path}: {name}", arrays[name], butterfly) for name in names]
+    if parts[0].shape != parts[-1].shape:
+        raise SpecError(
+            f"{path}: x_im must have the shape of x_re {parts[0].shape}, got {parts[-1].shape}"
+        )
+    return parts[0], parts[1] if len(parts) == 2 else np.zeros_like(parts[0])
+
+
+def _checked(where: str, x: NDArray[Any], butterfly: Butterfly) -> Integers:
+    _check_integers(where, x, ~butterfly.data_max, butterfly.data_max)
+    if x.ndim != 2 or 0 in x.shape:
+        raise SpecError(f"{where} must have shape (vectors, points), got {x.shape}")
+    if len(x) >= 1 << 16:
+        raise SpecError(f"{where} must have at most 65535 vectors, got {len(x)}; run it in parts")
+    return x.astype(np.int64)
+
+
+def _weights(
+    path: Path, arrays: Mapping[str, NDArray[Any]], x: Integers, butterfly: Butterfly
+) -> Integers:
+    """Weights of every matrix of the layer that the description, or the vectors, ask for."""
+    where, weights = f"{path}: weights", arrays["weights"]
+    points, stacks = x.shape[1], 1
+    if butterfly.inputs is not None or butterfly.outputs is not None:
+        points, stacks = butterfly.layer_points, butterfly.layer_stacks
+        inputs = butterfly.inputs or points
+        if x.shape[1] != inputs:
+            raise SpecError(
+                f"{path}: x must have inputs = {inputs} words a vector, got {x.shape[1]}"
+            )
+    butterfly.check_points(f"{path}: points of x", points)
+    shape: Sequence[int] = (points.bit_length() - 1, points // 2, 2, 2)
+    wanted = (stacks, *shape) if stacks > 1 else shape
+    if weights.shape != tuple(wanted):
+        raise SpecError(
+            f"{where} must have shape {tuple(wanted)}: factors in the order in which they are "
+            f"applied, blocks, rows, columns; got {weights.shape}"
+        )
+    _check_integers(where, weights, -butterfly.weight_max, butterfly.weight_max)
+    return weights.astype(np.int64).reshape(stacks, *shape)
+
+
+def _check_integers(where: str, array: NDArray[Any], low: int, high: int) -> None:
+    if array.dtype.kind != "i":
+        raise SpecError(
+            f"{where} must be signed integers from {low} to {high}, got {array.dtype}; quantise "
+            f"real ones with np.clip(np.round(x * scale), {low}, {high}).astype(np.int32)"
+        )
+    outside = (array < low) | (array > high)
+    if outside.any():
+        at = tuple(int(index) for index in np.argwhere(outside)[0])
+        value = int(array[at])
+        nearest = min(max(value, low), high)
+        raise SpecError(
+            f"{where}[{', '.join(map(str, at))}] = {value} must be from {low} to {high}; "
+            f"nearest is {nearest}"
+        )
+
+
+def _transformed(
+    re: Integers, im: Integers, exponent: Integers, saturated: NDArray[np.bool_], cycles: int
+) -> Transformed:
+    narrow = exponent.astype(np.int16)
+    return Transformed(re.astype(np.int16), im.astype(np.int16), narrow, saturated, cycles)
+
+
+def _multiplied(
+    butterfly: Butterfly,
+    y: Sequence[Integers],
+    exponent: Sequence[Integers],
+    saturated: Sequence[NDArray[np.bool_]],
+    cycles: int,
+) -> Multiplied:
+    """The results of stacked matrices side by side, and what is beyond the outputs cut off."""
+    stacked = np.hstack(list(y)).astype(np.int16)
+    if butterfly.outputs is not None:
+        stacked = stacked[:, : butterfly.outputs]
+    if len(y) == 1:
+        return Multiplied(stacked, exponent[0].astype(np.int16), saturated[0], cycles)
+    exponents = np.stack(list(exponent), axis=1).astype(np.int16)
+    return Multiplied(stacked, exponents, np.stack(list(saturated), axis=1), cycles)
