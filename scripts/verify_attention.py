@@ -31,10 +31,10 @@ TOP = "attention"
 HEAD = """\
 # Attention: the emitted Verilog at full size
 
-Made by `python -m scripts.verify_attention`. R = C = E = {side}, head_dim {dims}, {tokens} queries and
-keys, masks loaded as a bitmap, a head each, one after the other in one simulation of the emitted
-Verilog by Verilator. All outputs equal the golden model's bit for bit, and the cycle of each of the
-{transfers} transfers is the cycle model's: {cycles} cycles in all, {seconds:.0f} s.
+Made by `python -m scripts.verify_attention`. R = C = E = {side}, head_dim {dims}, {tokens} queries
+and keys, masks loaded as a bitmap, a head each, one after the other in one simulation of the
+emitted Verilog by Verilator. All outputs equal the golden model's bit for bit, and the cycle of
+each of the {transfers} transfers is the cycle model's: {cycles} cycles in all, {seconds:.0f} s.
 
 | mask | tiles | largest difference from golden |
 |---|---|---|

@@ -52,13 +52,13 @@ class TileRowMaxConfig:
 
     @property
     def row_latency(self) -> int:
-        """Cycles from a row's last word in a row block to `o_row`: lanes, segment, row."""
-        return self.tile.log2_lanes + 2
+        """Cycles from a row's last word in a row block to `o_row`: lanes, segment, row, a way."""
+        return self.tile.log2_lanes + 2 + 1
 
     @property
     def block_latency(self) -> int:
-        """Cycles from the last word of a row block, or tile, to `o_block`, which lies far away."""
-        return 1 + (self.row_latency if self.whole_blocks else self.word_latency)
+        """Cycles from the last word of a row block, or tile, to `o_block`."""
+        return self.row_latency if self.whole_blocks else self.word_latency + 1
 
     @property
     def score_shape(self) -> Shape:
@@ -159,7 +159,9 @@ class TileRowMax(wiring.Component):
         flags = ("row_end", "end", "first", "last")
         scores = {f"best{lane}": word.score[lane] for lane in range(config.tile.lanes)}
         marks = {flag: getattr(word, flag) for flag in flags}
-        with Pipe(m, "max", latency=config.row_latency, valid=self.i.valid, **scores, **marks) as p:
+        with Pipe(
+            m, "max", latency=config.row_latency - 1, valid=self.i.valid, **scores, **marks
+        ) as p:
             for level in range(config.tile.log2_lanes):
                 lanes = [getattr(p, f"best{lane}") for lane in range(config.tile.lanes >> level)]
                 greatest = enumerate(reduce_level(lanes, _greatest))
@@ -194,11 +196,10 @@ class TileRowMax(wiring.Component):
             m.d.sync += tiles_now.eq(tiles)
             p.through(1, row_max=ring[-1], tiles=tiles_now, keep=("row_end", "end", "last"))
             row = p.valid & p.row_end & p.last
-            m.d.comb += [
+            # The ring may lie far from here.
+            m.d.sync += [
                 self.o_row.valid.eq(row),
                 self.o_row.payload.row_max.eq(p.row_max),
-            ]
-            m.d.sync += [
                 self.o_block.valid.eq(row & p.end),
                 self.o_block.payload.tiles.eq(p.tiles),
             ]

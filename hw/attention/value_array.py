@@ -267,9 +267,9 @@ class ValueArray(wiring.Component):
                 + p.gain.word_select(k, tile_bits).as_signed()
                 for k in columns
             ]
-            p.stage("add", sum=Cat(total[:bits] for total in totals), keep=kept)
-
             end = (p.row == config.rows - 1) & (p.group == config.groups - 1)
+            p.stage("add", sum=Cat(total[:bits] for total in totals), end=end, keep=kept)
+
             m.d.comb += [
                 spill.write.enable.eq(p.valid & ~p.last_tile),
                 spill.write.address.eq(Cat(p.row, p.group)),
@@ -278,5 +278,5 @@ class ValueArray(wiring.Component):
                 Value.cast(self.o.payload.sum).eq(p.sum),
                 self.o.payload.row.eq(p.row),
                 self.o.payload.group.eq(p.group),
-                self.o.payload.end.eq(end),
+                self.o.payload.end.eq(p.end),
             ]

@@ -61,7 +61,8 @@ def heads(config, jobs, sets, masks=None, stalls=None):
 
 def is_golden(config, words, operands, dense=None):
     """The words of a head are the golden model's rows."""
-    wanted = attention(config.layer, *operands, dense).o[0]
+    q, k, v = operands
+    wanted = attention(config.layer, q, k, v, dense).o[0]
     np.testing.assert_array_equal(
         np.array([word["value"] for word in words]).reshape(wanted.shape), wanted
     )
