@@ -414,6 +414,7 @@ def measure(
     target: Target | None = None,
     seeds: Sequence[int] = (1, 2, 3),
     goal_mhz: float = 250,
+    options: Sequence[str] = (),
 ) -> Measurement:
     """Clock and area of a design on its own, between registers.
 
@@ -429,12 +430,13 @@ def measure(
         As for `synthesise`.
     seeds
         One run of the router for each.
-    goal_mhz
+    goal_mhz, options
         As for `place_and_route`.
     """
     synthesis = synthesise(BehindRegisters(design), device, folder, target=target)
     routings = tuple(
-        place_and_route(synthesis, device, seed=seed, goal_mhz=goal_mhz) for seed in seeds
+        place_and_route(synthesis, device, seed=seed, goal_mhz=goal_mhz, options=options)
+        for seed in seeds
     )
     # The wrapper's look-up tables share their logic cells with its registers on iCE40, and stand
     # apart from them on ECP5.
