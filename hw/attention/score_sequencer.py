@@ -6,14 +6,12 @@ from amaranth.lib.data import StructLayout
 from amaranth.lib.wiring import In, Out
 
 from hw.attention.config import AttentionConfig
+from hw.attention.pace import Pace
 from hw.lib.arith import times
 from hw.lib.credit import Push, PushSignature
 from hw.lib.stream import SkidBuffer, SkidBufferConfig
 
-__all__ = ["SETTLE", "ScoreSequencer", "ScoreSequencerConfig", "head_shape", "record_shape"]
-
-SETTLE = 4
-"""Cycles from the last read of a head's operands to the next start, at least."""
+__all__ = ["ScoreSequencer", "ScoreSequencerConfig", "head_shape", "record_shape"]
 
 
 def head_shape(config: AttentionConfig) -> StructLayout:
@@ -104,7 +102,7 @@ class ScoreSequencer(wiring.Component):
     unless the next head keeps them.
 
     *Timing*: a command accepted in cycle t can start in t + 1; what allows it must hold in the
-    cycle before. A tile that starts in t reads its dimensions in t + 1 ... t + head_dim, and is
+    cycle before. A tile that starts in t reads its dimensions in t + 2 ... t + head_dim + 1, and is
     told of in t + 1; the next one starts `interval` cycles after it at the earliest. A head's
     operands are released in the cycle after their last read; from that read on nothing starts for
     `SETTLE` cycles, in which their state follows.
@@ -182,40 +180,24 @@ class ScoreSequencer(wiring.Component):
         # Decide: a tile, or empty row blocks that end a head.
         # What allows it is looked at a cycle before. It ends by nothing but a start or a finish,
         # and the next of these is at least SETTLE cycles away.
-        busy, settling = Signal(range(self.config.interval)), Signal(2)
-        free, settled = Signal(init=1), Signal(init=1)
-        able, place = Signal(), Signal()
-        m.d.sync += [
-            able.eq(self.query_full & self.key_full & self.i_head.valid & self.log_room),
-            place.eq(self.room),
-        ]
-        start, finish = Signal(), self.finish
-        ready = held.o.valid & free & settled & able
+        m.submodules.pace = pace = Pace(self.config.interval)
+        able, able_tile = Signal(), Signal()
+        operands = self.query_full & self.key_full & self.i_head.valid & self.log_room
+        m.d.sync += [able.eq(operands), able_tile.eq(operands & self.room)]
+        start, finish, ends = Signal(), self.finish, Signal()
         m.d.comb += [
-            start.eq(ready & ~command.none & place),
-            finish.eq(ready & command.none),
+            start.eq(held.o.valid & pace.open & ~command.none & able_tile),
+            finish.eq(held.o.valid & pace.open & command.none & able),
             done.eq(start | finish),
+            ends.eq(done & command.end),
+            pace.start.eq(start),
+            pace.ends.eq(ends),
         ]
-        m.d.sync += self.take.eq(start)
-        interval = self.config.interval
-        with m.If(start):
-            m.d.sync += [busy.eq(interval - 1), free.eq(interval == 1)]
-        with m.Elif(busy != 0):
-            m.d.sync += [busy.eq(busy - 1), free.eq(busy == 1)]
-        ends = Signal()
-        m.d.comb += ends.eq((start & command.end) | finish)
         # Later by a cycle, and in time: the next head is looked at when it may start.
-        m.d.sync += self.i_head.ready.eq(ends)
-        released = Signal()
-        with m.If(released):
-            m.d.sync += [settling.eq(SETTLE - 1), settled.eq(0)]
-        with m.Elif(ends):
-            m.d.sync += settled.eq(0)
-        with m.Elif(settling != 0):
-            m.d.sync += [settling.eq(settling - 1), settled.eq(settling == 1)]
+        m.d.sync += [self.take.eq(start), self.i_head.ready.eq(ends)]
 
         self._note(m, command, start, finish)
-        self._read(m, held.o.payload, start, finish, released)
+        self._read(m, held.o.payload, start, finish, pace)
         return m
 
     @property
@@ -255,32 +237,41 @@ class ScoreSequencer(wiring.Component):
             tile.head.eq(head),
         ]
 
-    def _read(self, m: Module, held, start: Signal, finish: Signal, released: Signal) -> None:
+    def _read(self, m: Module, held, start: Signal, finish: Signal, pace: Pace) -> None:
         """Read a dimension a cycle, and release the operands with the last of a head."""
         dims = self.config.attention.layer.head_dim
         read = self.o_read.payload
+        # What was decided, from registers.
+        started, finished = Signal(), Signal()
+        tile, keep = Signal.like(held, reset_less=True), Signal(reset_less=True)
+        m.d.sync += [
+            started.eq(start),
+            finished.eq(finish),
+            tile.eq(held),
+            keep.eq(self.i_head.payload.keep),
+        ]
         left = Signal(unsigned(Shape.cast(range(dims)).width))
         active, last = Signal(), Signal()
-        ending, keep = Signal(), Signal()
+        ending, keeping = Signal(), Signal()
         m.d.comb += [
             self.o_read.valid.eq(active),
             read.last.eq(last),
-            released.eq((ending & active & last) | finish),
+            pace.released.eq((ending & active & last) | finished),
         ]
         # Told a cycle later, to parts far away.
         m.d.sync += [
-            self.release_query.eq(released),
-            self.release_key.eq(released & ~Mux(finish, self.i_head.payload.keep, keep)),
+            self.release_query.eq(pace.released),
+            self.release_key.eq(pace.released & ~Mux(finished, keep, keeping)),
         ]
-        with m.If(start):
+        with m.If(started):
             m.d.sync += [
                 active.eq(1),
                 left.eq(dims - 1),
                 last.eq(dims == 1),
-                read.query.eq(held.query),
-                read.key.eq(held.key),
-                ending.eq(held.command.end),
-                keep.eq(self.i_head.payload.keep),
+                read.query.eq(tile.query),
+                read.key.eq(tile.key),
+                ending.eq(tile.command.end),
+                keeping.eq(keep),
             ]
         with m.Elif(active):
             m.d.sync += [

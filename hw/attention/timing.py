@@ -119,7 +119,7 @@ class AttentionTiming:
     @property
     def score_start(self) -> int:
         """Cycles from a tile's start to its first word of products."""
-        return self.config.layer.head_dim + self.read_latency + self.array.latency
+        return 1 + self.config.layer.head_dim + self.read_latency + self.array.latency
 
     @cached_property
     def alu(self) -> ScoreAluConfig:
@@ -310,7 +310,7 @@ class AttentionTiming:
         )
 
 
-WEIGHT_LOOP = 8
+WEIGHT_LOOP = 9
 """Cycles of the loop from a place among the weight tiles to its release that are in no part."""
 
 LOG_SLACK = 16

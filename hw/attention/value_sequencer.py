@@ -1,12 +1,13 @@
 """Leads tiles through the value array: when a tile starts, and in which order it is read."""
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.data import StructLayout
 from amaranth.lib.wiring import In, Out
 
 from hw.attention.config import AttentionConfig
-from hw.attention.score_sequencer import SETTLE, record_shape
+from hw.attention.pace import Pace
+from hw.attention.score_sequencer import record_shape
 from hw.lib.arith import times
 from hw.lib.credit import Push, PushSignature
 from hw.lib.stream import SkidBuffer, SkidBufferConfig
@@ -63,10 +64,10 @@ class ValueSequencer(wiring.Component):
     next head keeps them.
 
     *Timing*: a record accepted in cycle t can start in t + 1; what allows it must hold in the
-    cycle before, and the output is told in the cycle after. A tile that starts in t is read in
-    t + 1 ... t + read_cycles, column group by column group; the next starts `interval` cycles after
-    it at the earliest. A head's values are released in the cycle after their last read; from that
-    read on nothing starts for `SETTLE` cycles.
+    cycle before, and the output is told two cycles later. A tile that starts in t is read in
+    t + 2 ... t + read_cycles + 1, column group by column group; the next starts `interval` cycles
+    after it at the earliest. A head's values are released in the cycle after their last read; from
+    that read on nothing starts for `SETTLE` cycles.
 
     *Members*
     i
@@ -128,40 +129,35 @@ class ValueSequencer(wiring.Component):
         record, done = held.o.payload.record, held.o.ready
 
         # Decide: a tile, or row blocks without one that end a head.
-        busy, settling = Signal(range(self.config.interval)), Signal(2)
-        free, settled = Signal(init=1), Signal(init=1)
         # What allows it is looked at a cycle before. It ends by nothing but a start or a finish,
         # and the next of these is at least SETTLE cycles away.
-        values, weights, room = Signal(), Signal(), Signal()
-        m.d.sync += [values.eq(self.value_full), weights.eq(self.ready), room.eq(self.room)]
-        start, finish, describe = Signal(), Signal(), Signal()
-        ready = held.o.valid & settled & free & values
-        m.d.comb += [
-            start.eq(ready & record.data & weights & (room | ~record.last)),
-            finish.eq(ready & ~record.data & room),
-            done.eq(start | finish),
-            describe.eq(finish | (start & record.last)),
-        ]
+        m.submodules.pace = pace = Pace(self.config.interval)
+        able, able_last, able_end = Signal(), Signal(), Signal()
         m.d.sync += [
-            self.take.eq(start),
-            self.take_room.eq(start & record.last),
-            self.o_block.valid.eq(describe),
+            able.eq(self.value_full & self.ready),
+            able_last.eq(self.value_full & self.ready & self.room),
+            able_end.eq(self.value_full & self.room),
         ]
-        interval = self.config.interval
-        with m.If(start):
-            m.d.sync += [busy.eq(interval - 1), free.eq(interval == 1)]
-        with m.Elif(busy != 0):
-            m.d.sync += [busy.eq(busy - 1), free.eq(busy == 1)]
-        ended = Signal()
-        with m.If(ended):
-            m.d.sync += [settling.eq(SETTLE - 1), settled.eq(0)]
-        with m.Elif(start & record.end):
-            m.d.sync += settled.eq(0)
-        with m.Elif(settling != 0):
-            m.d.sync += [settling.eq(settling - 1), settled.eq(settling == 1)]
+        start, finish = Signal(), Signal()
+        m.d.comb += [
+            start.eq(held.o.valid & pace.open & record.data & Mux(record.last, able_last, able)),
+            finish.eq(held.o.valid & pace.open & ~record.data & able_end),
+            done.eq(start | finish),
+            pace.start.eq(start),
+            pace.ends.eq(done & record.end),
+        ]
+        m.d.sync += [self.take.eq(start), self.take_room.eq(start & record.last)]
 
-        self._tell(m, record, start, describe)
-        self._read(m, held.o.payload, start, finish, ended)
+        # What was decided, from registers.
+        started, described = Signal(), Signal()
+        tile = Signal.like(held.o.payload, reset_less=True)
+        m.d.sync += [
+            started.eq(start),
+            described.eq(finish | (start & record.last)),
+            tile.eq(held.o.payload),
+        ]
+        self._tell(m, tile.record, started, described)
+        self._read(m, tile, started, described & ~tile.record.data, pace)
         return m
 
     @property
@@ -180,6 +176,7 @@ class ValueSequencer(wiring.Component):
         with m.Elif(start & record.first):
             m.d.sync += skips.eq(record.skips)
         m.d.sync += [
+            self.o_block.valid.eq(describe),
             block.skips.eq(skips | record.skips),
             block.data.eq(record.data),
             block.end.eq(record.end),
@@ -187,10 +184,10 @@ class ValueSequencer(wiring.Component):
             block.refused.eq(record.refused),
         ]
 
-    def _read(self, m: Module, held, start: Signal, finish: Signal, ended: Signal) -> None:
+    def _read(self, m: Module, tile, start: Signal, finish: Value, pace: Pace) -> None:
         """Walk a column group's keys, then the next group's; idle where there are fewer keys."""
         config, attention = self.config, self.config.attention
-        record = held.record
+        record = tile.record
         groups, columns, cycles = attention.groups, attention.columns, self.config.pass_cycles
         read = self.o_read.payload
         active, ending, keep = Signal(), Signal(), Signal()
@@ -203,14 +200,14 @@ class ValueSequencer(wiring.Component):
             self.o_read.valid.eq(active & (step < columns)),
             read.key.eq(step),
             read.last_key.eq(step == columns - 1),
-            ended.eq((self.free & ending) | (finish & record.end)),
+            pace.released.eq((self.free & ending) | (finish & record.end)),
         ]
         # Both are told to parts far away, from registers: `free` in a tile's last cycle all the
         # same, the release in the cycle after it.
         cycles_left = Signal(range(self.config.read_cycles))
         m.d.sync += [
             self.free.eq(Mux(start, self.config.read_cycles == 1, cycles_left == 1)),
-            self.release_value.eq(ended & ~Mux(finish, record.keep, keep)),
+            self.release_value.eq(pace.released & ~Mux(finish, record.keep, keep)),
             cycles_left.eq(
                 Mux(start, self.config.read_cycles - 1, cycles_left - cycles_left.any())
             ),
@@ -220,8 +217,8 @@ class ValueSequencer(wiring.Component):
                 active.eq(1),
                 step.eq(0),
                 group.eq(0),
-                read.value.eq(held.value),
-                group_at.eq(held.value + 1),
+                read.value.eq(tile.value),
+                group_at.eq(tile.value + 1),
                 read.first_tile.eq(record.first),
                 read.last_tile.eq(record.last),
                 ending.eq(record.end),

@@ -64,8 +64,8 @@ class WeightTiles(wiring.Component):
     """Tiles of weights in word by word, out key by key: all rows' weights of a key at once.
 
     Contract: tiles are used in the order in which they came. `start` is legal only with `room`,
-    `take` only with `ready`, `free` once for each tile taken, after its last read was issued and
-    before the next tile's `take`. Words come only for started tiles.
+    `take` only with `ready`, `free` once for each tile taken, with or after the issue of its last
+    read and before the next tile's first. Words come only for started tiles.
 
     *Timing*: `room` in a cycle says that tiles - (starts before) + (frees before) is above 0;
     `ready` that (tiles whose last word came more than `settle` cycles ago) - (takes before) is.

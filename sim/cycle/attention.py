@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from hw.attention.config import AttentionConfig
-from hw.attention.score_sequencer import SETTLE
+from hw.attention.pace import SETTLE
 from hw.attention.timing import AttentionTiming
 from sim.cycle.dispatch import DispatchCycles, DispatchJob
 
@@ -249,7 +249,7 @@ class _Run:
                 result.tile_starts.append(done)
                 free = done + interval
             if command.end:
-                released = done if command.none else done + dims
+                released = done + 1 + (0 if command.none else dims)
                 settled = released + SETTLE
                 self.query.release(released + 2)
                 if not jobs[n].keep:
@@ -334,19 +334,19 @@ class _Run:
         if record.data:
             start = max(start, written + 1)
             self.result.value_starts.append(start)
-            self.freed.append(start + self.reads)
+            self.freed.append(start + 1 + self.reads)
             self.value_free = start + self.value_interval
             complete = start + self.to_complete
         self.value_done.append(start)
         if record.end:
-            released = start + (self.reads if record.data else 0)
+            released = start + 1 + (self.reads if record.data else 0)
             self.value_settled = released + SETTLE
             if not self.jobs[record.job].keep:
                 self.value.release(released + 2)
         self.skips_before += record.skips
         if record.last or not record.data:
             self.output.push(
-                start + 1,
+                start + 2,
                 skips=self.skips_before,
                 data=record.data,
                 rows=self._rows_of(record),
@@ -364,6 +364,6 @@ class _Run:
     def _to_complete(self) -> int:
         """Cycles from the start of a row block's last tile to its last word at the output."""
         config, timing = self.config, self.timing
-        last_key = 1 + (config.groups - 1) * timing.value_sequencer.pass_cycles + config.columns - 1
+        last_key = 2 + (config.groups - 1) * timing.value_sequencer.pass_cycles + config.columns - 1
         summed = timing.value_read_latency + timing.values.latency + config.rows - 1
         return last_key + summed + timing.factors.latency + timing.normaliser.latency
