@@ -64,6 +64,34 @@ def test_shorter_and_empty_inputs_have_a_result(tmp_path, length):
     assert told["empty"].all() == (length == 0)
 
 
+@pytest.mark.parametrize(
+    ("engine", "absent"),
+    [
+        ("golden", "q"),
+        ("golden", "qkv"),
+        pytest.param("rtl", "q", marks=pytest.mark.cosim),
+        pytest.param("rtl", "kv", marks=pytest.mark.cosim),
+    ],
+)
+def test_no_queries_or_no_keys_have_a_result_without_a_run(tmp_path, engine, absent):
+    arrays = operands(**{name: np.zeros((1, 0, 16), np.int8) for name in absent})
+    outcome = run(tmp_path, arrays, *TINY, "--engine", engine)
+    assert outcome.code == 0, outcome.err
+    told = np.load(tmp_path / "out.npz")
+    assert told["o"].shape == (1, arrays["q"].shape[1], 16) and not told["o"].any()
+    assert told["empty"].all() and told["cycles"] == told["tiles"] == 0
+
+
+@pytest.mark.parametrize("knob", ["score_tiles", "partial_tiles"])
+def test_the_size_that_is_named_fits_and_one_less_does_not(tmp_path, knob):
+    mask = operands(mask=some())
+    refused = run(tmp_path, mask, *LOADED, "--set", f"{knob}=2")
+    assert refused.code == 2
+    wanted = int(refused.err.split(f"--set {knob}=")[1].split()[0])
+    for size, code in ((wanted, 0), (wanted - 1, 2)):
+        assert run(tmp_path, mask, *LOADED, "--set", f"{knob}={size}").code == code
+
+
 def test_json_tells_what_a_program_wants(tmp_path):
     outcome = run(tmp_path, operands(), *TINY, "--json")
     told = json.loads(outcome.out)
@@ -78,6 +106,7 @@ def test_json_tells_what_a_program_wants(tmp_path):
         (operands(v=np.zeros((1, 16, 8), np.int8)), TINY, "v must have shape"),
         (operands(v=np.zeros((1, 15, 16), np.int8)), TINY, "k has 16 keys, but v has 15"),
         (operands(k=np.zeros((1, 17, 16), np.int8)), TINY, "k has 17 keys; the most is keys = 16"),
+        (operands(q=np.zeros((1, 17, 16), np.int8)), TINY, "q has 17 queries; the most is queries"),
         (operands(mask=some()), TINY, "--set masks=generator,bitmap"),
         (operands(mask=some().astype(int)), LOADED, "mask must be bool"),
         (operands(mask=some(shape=(16, 15))), LOADED, "mask must have shape (16, 16)"),
