@@ -54,8 +54,9 @@ class DispatchTiming:
         """Cycles from a command to the next, beyond a cycle a step of either walk.
 
         Counted are the groups and the tiles walked from the first of the two to the tile after the
-        second, which shows that it is not the last. It takes a consumer that accepts at once, and
-        a queue that hides the fine level: ``command_depth >= fine_latency + 3``.
+        second, which shows that it is not the last; the end of a row block whose last group was
+        dropped counts as a tile. It takes a consumer that accepts at once, and a queue that hides
+        the fine level: ``command_depth >= fine_latency + 3``.
         """
         return 2
 
