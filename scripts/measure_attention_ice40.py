@@ -30,7 +30,6 @@ PRESET_SHAPE = "2 × 2, E = 1 (the preset)"
 SHAPES = [
     ("UP5K", ICE40_UP5K, PRESET_SHAPE, {}),
     ("UP5K", ICE40_UP5K, "2 × 2, E = 2", {"value_columns": 2}),
-    ("UP5K", ICE40_UP5K, "1 × 2, E = 2", {"rows": 1, "value_columns": 2}),
     ("HX8K", ICE40_HX8K, PRESET_SHAPE, {}),
 ]
 """Other hardware for the same layer, the same bits: R × C of the score array, E value columns."""
