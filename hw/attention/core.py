@@ -116,11 +116,14 @@ class AttentionCore(wiring.Component):
         m.d.comb += [wanted.valid.eq(job.valid), job.ready.eq(wanted.ready)]
         for field in wanted.payload.shape().members:
             m.d.comb += wanted.payload[field].eq(job.payload[field])
-        m.submodules.tiles = tiles = SkidBuffer(
-            SkidBufferConfig(shape=self.dispatcher.o.payload.shape())
-        )
-        connect(m, self.dispatcher.o, tiles.i)
-        connect(m, tiles.o, parts.score_sequencer.i)
+        commands = self.dispatcher.o
+        if self.timing.far:
+            m.submodules.tiles = tiles = SkidBuffer(
+                SkidBufferConfig(shape=commands.payload.shape())
+            )
+            connect(m, commands, tiles.i)
+            commands = tiles.o
+        connect(m, commands, parts.score_sequencer.i)
         for outer, operand in (
             (self.i_q, parts.query),
             (self.i_k, parts.key),

@@ -66,11 +66,14 @@ class MacArrayConfig:
 
     @property
     def gather_latency(self) -> int:
-        """Cycles from a row's accumulators to the one word of all rows."""
+        """Cycles from a row's accumulators to the one word of all rows.
+
+        The last level of gathering has no register where it is the only one.
+        """
         levels, rows = 0, self.rows
-        while rows > 1:
+        while rows > GATHER:
             levels, rows = levels + 1, -(-rows // GATHER)
-        return 1 + levels
+        return 1 + levels + (levels > 0)
 
     @property
     def latency(self) -> int:
@@ -141,7 +144,8 @@ class MacArray(wiring.Component):
                 word: Value = parts[0]
                 for part in parts[1:]:
                     word = word | part
-                m.d.sync += register.eq(word)
+                domain = m.d.comb if self.config.rows <= GATHER else m.d.sync
+                domain += register.eq(word)
             level = joined
         m.d.comb += Value.cast(self.sums).eq(level[0])
         return m

@@ -268,7 +268,8 @@ class Output(wiring.Component):
         with m.If(self.i.valid & i.end):
             m.d.sync += write_slot.eq(_next(write_slot, config.blocks))
 
-        # Walk: the sign of `now.more` says that this row is the last.
+        # Walk: the sign of `now.more` says that this row is the last. Registers tell what ends with
+        # the next word.
         active, single = Signal(), Signal()
         now = Signal(config.unit_shape, reset_less=True)
         group, row = Signal(range(config.groups)), Signal(range(config.rows))
@@ -277,14 +278,17 @@ class Output(wiring.Component):
         begin, can_begin = Signal(), Signal()
         m.d.comb += [
             issue.eq(active & queue.grant),
-            group_end.eq(single | (group == config.groups - 1)),
-            final.eq(group_end & (single | now.more[-1])),
             can_begin.eq(units.payload.skip | ~self.whole[-1]),
             units.ready.eq((~active | (issue & final)) & can_begin),
             begin.eq(units.valid & units.ready),
         ]
         with m.If(issue):
             m.d.sync += group.eq(group + 1)
+            if config.groups == 1:
+                m.d.sync += final.eq(now.more <= 0)
+            else:
+                next_ends = ~group_end & (group == config.groups - 2)
+                m.d.sync += [group_end.eq(next_ends), final.eq(next_ends & now.more[-1])]
             with m.If(group_end):
                 m.d.sync += [group.eq(0), row.eq(row + 1), now.more.eq(now.more - 1)]
             with m.If(final):
@@ -292,8 +296,10 @@ class Output(wiring.Component):
                 with m.If(~now.skip):
                     m.d.sync += read_slot.eq(_next(read_slot, config.blocks))
         with m.If(begin):
-            m.d.sync += [active.eq(1), now.eq(units.payload), row.eq(0)]
-            m.d.sync += single.eq(units.payload.skip & config.compact)
+            whole = units.payload.skip & config.compact
+            ends = whole | (config.groups == 1)
+            m.d.sync += [active.eq(1), now.eq(units.payload), row.eq(0), single.eq(whole)]
+            m.d.sync += [group_end.eq(ends), final.eq(ends & (whole | units.payload.more[-1]))]
 
         # Read: what goes with a word waits for the memory.
         m.d.comb += [

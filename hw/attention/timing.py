@@ -29,6 +29,9 @@ from spec.rows import TableRow
 
 __all__ = ["AttentionTiming"]
 
+SMALL_ARRAY = 8
+"""Multipliers of a score array all of whose neighbours are near."""
+
 LANES_A_PART = 2
 """Operands of a word that lie in one memory: the longest ones fill eight block RAMs of ECP5."""
 
@@ -191,6 +194,11 @@ class AttentionTiming:
     def weight_latency(self) -> int:
         """Cycles from a word of the last ring to its weights."""
         return self.divide.latency if self.divide else self.weigher.weight_latency
+
+    @property
+    def far(self) -> bool:
+        """Whether the dispatcher lies so far from the arrays that commands wait on their way."""
+        return self.config.rows * self.config.columns > SMALL_ARRAY
 
     @property
     def hop(self) -> int:

@@ -235,12 +235,15 @@ class _Run:
         done = before = handed = handed_before = -1
         settled = free = 0
         for index in range(dispatch.count):
-            # Two skid buffers hold two commands each: the one before the last must have left.
-            taken = max(dispatch.offered(index), handed_before + 1)
+            # A skid buffer holds two commands: the one before the last must have left. In front of
+            # it is another one where the dispatcher lies far away.
+            left = handed_before if timing.far else before
+            taken = max(dispatch.offered(index), left + 1)
             command = dispatch.commands[index]
             n = command.job
             dispatch.taken(index, taken)
-            handed_before, handed = handed, max(taken + 1, handed + 1, before + 1)
+            handed_before = handed
+            handed = max(taken + 1, handed + 1, before + 1) if timing.far else taken
             before, done = done, max(handed, done) + 1
             done = max(done, settled, free, self._log_room() + 1)
             done = max(done, self.query.full(n) + 1, self.key.full(self.kv_of[n]) + 1)
