@@ -20,6 +20,7 @@ MEASURED = {
     "attention_minilm": "scripts.measure_attention_minilm",
     "attention_area": "scripts.measure_attention_area",
     "attention_ice40": "scripts.measure_attention_ice40",
+    "butterfly": "scripts.measure_butterfly",
     "primitives": "scripts.measure_primitives",
     "stalls": "scripts.measure_stalls",
 }

@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 
 from hw.butterfly.banks import Banks
 from hw.butterfly.geometry import exchange, one_line, parity, shuffle
-from hw.butterfly.jobs import by_size
+from hw.butterfly.jobs import by_size, own_copy
 from hw.butterfly.timing import ButterflyTiming
 from hw.butterfly.unit import ButterflyUnit
 from hw.lib.credit import Push, PushSignature
@@ -110,11 +110,12 @@ class Datapath(wiring.Component):
         bits = timing.log2_batch_lines
         top = Signal(bits, name="top", reset_less=True)
         below = Signal(bits, name="below", reset_less=True)
+        size = own_copy(m, self.log2_points, 3)
         for figure, what in (
             (top, lambda n: (1 << n - 1) >> config.log2_line),
             (below, lambda n: max(0, ((1 << n - 1) >> config.log2_line) - 1)),
         ):
-            m.d.sync += figure.eq(by_size(config, self.log2_points, what))
+            m.d.sync += figure.eq(by_size(config, size, what))
         p.stage(
             "parity",
             odd_input=parity(p.input),

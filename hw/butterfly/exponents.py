@@ -154,6 +154,8 @@ class Exponents(wiring.Component):
             known.excess.eq(p.excess),
             known.exponent.eq(p.total),
             known.saturated.eq(p.clipped),
+        ]
+        m.d.sync += [
             self.o.valid.eq(ends & p.last_stage),
             done.exponent.eq(p.total),
             done.shift.eq(p.final),

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
-from amaranth.hdl import Array, Const, Value
+from amaranth.hdl import Array, Const, Module, Signal, Value
 
 from hw.butterfly.config import ButterflyConfig
 
-__all__ = ["by_size", "is_bpmm", "is_increasing", "is_inverse", "keeps"]
+__all__ = ["by_size", "is_bpmm", "is_increasing", "is_inverse", "keeps", "own_copy"]
 
 
 def by_size(config: ButterflyConfig, log2_points: Value, what: Callable[[int], int]) -> Value:
@@ -18,6 +18,16 @@ def by_size(config: ButterflyConfig, log2_points: Value, what: Callable[[int], i
     sizes = config.sizes
     values = [what(max(sizes.start, stages)) for stages in range(sizes.stop)]
     return Array(Const(value) for value in values)[log2_points]
+
+
+def own_copy(m: Module, value: Value, number: int) -> Signal:
+    """`value` a cycle later, in a register of the user's own, near what needs it.
+
+    Registers that begin with different values, `number`, are not merged into one by synthesis.
+    """
+    copy = Signal(value.shape(), name="own_copy", init=number)
+    m.d.sync += copy.eq(value)
+    return copy
 
 
 def is_bpmm(config: ButterflyConfig, job: Any) -> Value:

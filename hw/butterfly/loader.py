@@ -72,8 +72,7 @@ class Loader(wiring.Component):
         m.submodules.places = places = RingCount(timing.most_vectors)
         # A place is counted a cycle late; no two are taken in adjacent cycles.
         takes = Signal(name="takes")
-        m.d.comb += places.free.eq(self.consumed)
-        m.d.sync += places.take.eq(takes)
+        m.d.sync += [places.free.eq(self.consumed), places.take.eq(takes)]
         log2_points = Signal(range(config.stages + 1))
         # Transfers are counted in the ring, where a vector has its place, and within the vector
         # from the top bit down, so that turned round the count is a bit-reversed index.
@@ -130,6 +129,7 @@ class Loader(wiring.Component):
         """A job's vectors one after the other, each with a place."""
         config, job = self.timing.config, self.i_job.payload
         resized = Signal()
+        asked: Any = Signal.like(job.vectors, name="asked")
         m.d.comb += self.o_job.payload.eq(job)
         with m.FSM(name="load"):
             with m.State("TAKE"):
@@ -138,7 +138,7 @@ class Loader(wiring.Component):
                     self.o_job.valid.eq(self.i_job.valid),
                 ]
                 m.d.sync += [
-                    vectors.eq(job.vectors - 1),
+                    asked.eq(job.vectors),
                     modes.reverse.eq(is_increasing(config, job)),
                     modes.exchange.eq(is_inverse(config, job)),
                     modes.real.eq(is_bpmm(config, job)),
@@ -148,6 +148,7 @@ class Loader(wiring.Component):
                     m.d.sync += log2_points.eq(job.log2_points)
                     m.next = "RESIZE"
             with m.State("RESIZE"):
+                m.d.sync += vectors.eq(asked - 1)
                 with m.If(~resized):
                     m.next = "PLACE"
                 with m.Elif(places.empty):

@@ -1,6 +1,6 @@
 """How many places of a ring of vectors are taken: whether it is full, and whether empty."""
 
-from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Const, Module, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -11,10 +11,12 @@ class RingCount(wiring.Component):
     """Places taken and given back.
 
     Contract: `take` is legal only in a cycle without `full`, `free` only while a place is taken,
-    `restart` only while none is, and without a take. `full` and `empty` come from registers and
-    hold for what happened in the cycles before. Until the first restart the ring is full.
+    `restart` only while none is, and without a take. `full` comes from a register and holds for
+    what happened in the cycles before; so does `empty`, but it is a cycle later. Until the first
+    restart the ring is full.
 
-    *Members*
+    Members
+    -------
     capacity
         Places there are from the next restart on, at least 1.
     restart
@@ -24,8 +26,8 @@ class RingCount(wiring.Component):
     full, empty
         All are taken, or none.
 
-    `spare` and `used` are its state, for proofs to refer to: one less than the places that are free
-    and that are taken.
+    `spare`, `used`, `took` and `freed` are its state, for proofs to refer to: a one at the number
+    of free places; one less than are taken, a cycle late; and what is to be counted there.
     """
 
     capacity: Signal
@@ -47,20 +49,27 @@ class RingCount(wiring.Component):
                 "empty": Out(1),
             }
         )
-        # One less than they mean, so that the sign alone says "none".
-        count = signed((most - 1).bit_length() + 1)
-        self.spare = Signal(count, init=-1)
-        self.used = Signal(count, init=-1)
+        # A shift register has no carry: a late take goes through one gate.
+        self.spare = Signal(most + 1, init=1)
+        # One less than it means, so that the sign alone says "none".
+        self.used = Signal(signed((most - 1).bit_length() + 1), init=-1)
+        self.took, self.freed = Signal(), Signal()
 
     def elaborate(self, platform: object) -> Module:
-        """Count both ways."""
+        """Shift one way or the other, and count."""
         m = Module()
-        m.d.comb += [self.full.eq(self.spare[-1]), self.empty.eq(self.used[-1])]
-        # A take may come late in the cycle: it chooses between sums that are there.
+        m.d.comb += [self.full.eq(self.spare[0]), self.empty.eq(self.used[-1])]
         m.d.sync += [
-            self.spare.eq(Mux(self.take, self.spare - ~self.free, self.spare + self.free)),
-            self.used.eq(Mux(self.take, self.used + ~self.free, self.used - self.free)),
+            self.took.eq(self.take),
+            self.freed.eq(self.free),
+            self.used.eq(
+                self.used + Cat(self.took ^ self.freed, self.freed & ~self.took).as_signed()
+            ),
         ]
         with m.If(self.restart):
-            m.d.sync += self.spare.eq(self.capacity - 1)
+            m.d.sync += self.spare.eq(Const(1) << self.capacity)
+        with m.Elif(self.take & ~self.free):
+            m.d.sync += self.spare.eq(self.spare >> 1)
+        with m.Elif(self.free & ~self.take):
+            m.d.sync += self.spare.eq(self.spare << 1)
         return m

@@ -7,9 +7,10 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.data import StructLayout
 from amaranth.lib.wiring import In, Out
 
-from hw.butterfly.jobs import by_size, is_bpmm, is_increasing, is_inverse, keeps
+from hw.butterfly.jobs import by_size, is_bpmm, is_increasing, is_inverse, keeps, own_copy
 from hw.butterfly.ring import RingCount
 from hw.butterfly.timing import ButterflyTiming
+from hw.lib.arith import greater
 from hw.lib.credit import Push, PushSignature
 
 __all__ = ["COUNTED", "Sequencer"]
@@ -92,14 +93,21 @@ class Sequencer(wiring.Component):
         batch: Any = Signal(self.batch_shape, name="batch", reset_less=True)
         offered, taken, idle = Signal(name="offered"), Signal(name="taken"), Signal(name="idle")
         capacity = Signal(range(timing.most_vectors + 1), name="capacity")
-        m.d.sync += capacity.eq(by_size(timing.config, self.log2_points, timing.batch_vectors))
+        # Figures of the size take two cycles to look up; it changes when nothing is under way.
+        size = own_copy(m, self.log2_points, 1)
+        m.d.sync += [
+            capacity.eq(by_size(timing.config, size, timing.batch_vectors)),
+            output.free.eq(self.stored),
+        ]
         m.d.comb += [
             output.capacity.eq(capacity),
-            output.free.eq(self.stored),
             output.restart.eq(self.restart),
         ]
-        self._plan(m, batch, offered, taken, idle & output.empty, capacity)
-        self._run(m, batch, offered, taken, idle, output)
+        # The last take is not seen before a cycle of rest.
+        rested = Signal()
+        m.d.sync += rested.eq(idle)
+        self._plan(m, batch, offered, taken, rested & idle & output.empty, capacity)
+        self._run(m, batch, offered, taken, idle, output, size)
         return m
 
     def _plan(
@@ -117,33 +125,38 @@ class Sequencer(wiring.Component):
         loaded = Signal(range(timing.most_vectors + 1))
         left: Any = Signal.like(job.vectors, name="left")
         enough, in_use, taken_1 = Signal(), Signal(), Signal()
+        same, finished = Signal(), Signal()
         m.d.sync += [
             taken_1.eq(taken),
             loaded.eq(loaded + self.loaded - Mux(taken_1, batch.vectors, 0)),
-            enough.eq(loaded >= batch.vectors),
+            enough.eq(~greater(batch.vectors, loaded)),
         ]
         with m.If(self.weights_release):
             m.d.sync += in_use.eq(0)
+        with m.If(taken):
+            m.d.sync += [offered.eq(0), in_use.eq(batch.release)]
         with m.FSM(name="plan"):
             with m.State("TAKE"):
                 # The job stays on offer until its last batch has started.
-                m.d.sync += left.eq(job.vectors)
+                m.d.sync += [left.eq(job.vectors), same.eq(job.log2_points == self.log2_points)]
                 with m.If(self.i.valid):
                     m.next = "RESIZE"
             with m.State("RESIZE"):
-                with m.If(job.log2_points == self.log2_points):
+                with m.If(same):
                     m.next = "SIZE"
                 with m.Elif(drained):
                     m.d.sync += self.log2_points.eq(job.log2_points)
                     m.next = "LOOK_UP"
             with m.State("LOOK_UP"):
+                m.next = "LOOKED_UP"
+            with m.State("LOOKED_UP"):
                 m.next = "RESTART"
             with m.State("RESTART"):
                 m.d.comb += self.restart.eq(1)
                 m.next = "SIZE"
             with m.State("SIZE"):
                 m.d.sync += [
-                    batch.vectors.eq(Mux(left < capacity, left, capacity)),
+                    batch.vectors.eq(Mux(greater(capacity, left), left, capacity)),
                     batch.bpmm.eq(bpmm),
                     batch.inverse.eq(is_inverse(config, job)),
                     batch.rotate.eq(bpmm & ~is_increasing(config, job)),
@@ -153,16 +166,16 @@ class Sequencer(wiring.Component):
                 m.d.sync += left.eq(left - batch.vectors)
                 m.next = "COMPARE"
             with m.State("COMPARE"):
-                m.d.sync += batch.release.eq(bpmm & ~keeps(job) & (left == 0))
+                last = left == 0
+                m.d.sync += [batch.release.eq(bpmm & ~keeps(job) & last), finished.eq(last)]
                 m.next = "WAIT"
             with m.State("WAIT"), m.If(enough & (~bpmm | self.weights_full & ~in_use)):
                 m.d.sync += offered.eq(1)
                 m.next = "OFFER"
-            with m.State("OFFER"), m.If(taken):
-                m.d.sync += [offered.eq(0), in_use.eq(batch.release)]
+            with m.State("OFFER"), m.If(taken_1):
                 m.next = "NEXT"
             with m.State("NEXT"):
-                with m.If(left == 0):
+                with m.If(finished):
                     m.d.comb += self.i.ready.eq(1)
                     m.next = "TAKE"
                 with m.Else():
@@ -176,6 +189,7 @@ class Sequencer(wiring.Component):
         taken: Signal,
         idle: Signal,
         output: RingCount,
+        size: Value,
     ) -> None:
         """Issue a step in every cycle that neither distance nor a full ring forbids.
 
@@ -196,7 +210,7 @@ class Sequencer(wiring.Component):
             (distance_again, lambda n: timing.vector_cycles(n) + timing.step_distance - 3),
             (last, lambda n: n - 2),
         ):
-            m.d.sync += figure.eq(by_size(timing.config, self.log2_points, what))
+            m.d.sync += figure.eq(by_size(timing.config, size, what))
 
         # Counts are one less than is left after this one: their sign says "the last".
         issue, advance = Signal(name="issue"), Signal(name="advance")
@@ -212,10 +226,9 @@ class Sequencer(wiring.Component):
             idle.eq(~running & ~offered),
             output.take.eq(issue & now.first_step & now.last_stage),
         ]
-        with m.If(~distance[-1]):
-            m.d.sync += distance.eq(distance - 1)
-        with m.If(issue & now.stage_begins):
-            m.d.sync += distance.eq(distance_again)
+        # Down to −1, where it stays.
+        counted = distance - ~distance[-1]
+        m.d.sync += distance.eq(Mux(issue & now.stage_begins, distance_again, counted))
         with m.If(advance):
             m.d.sync += [
                 cycles.eq(Mux(vector_ends, cycles_again, cycles - 1)),

@@ -7,7 +7,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.data import ArrayLayout
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from hw.butterfly.jobs import by_size
+from hw.butterfly.jobs import by_size, own_copy
 from hw.butterfly.timing import ButterflyTiming
 from hw.lib.arith import saturate
 from hw.lib.credit import CreditFifo
@@ -74,15 +74,15 @@ class Storer(wiring.Component):
         left = Signal(signed(config.stages - log2_stream + 1))
         again = Signal.like(left, name="again")
         ask, last = Signal(name="ask"), left[-1]
-        m.d.sync += again.eq(
-            by_size(config, self.log2_points, lambda n: (1 << n - log2_stream) - 2)
-        )
+        size = own_copy(m, self.log2_points, 2)
+        m.d.sync += again.eq(by_size(config, size, lambda n: (1 << n - log2_stream) - 2))
         m.d.comb += [
             ask.eq(self.i.valid & queue.grant),
             self.i.ready.eq(queue.grant & last),
             self.stored.eq(ask & last),
-            queue.take.eq(ask),
         ]
+        # The queue's count sees what was asked a cycle later.
+        m.d.sync += queue.take.eq(ask)
         with m.If(ask):
             m.d.sync += [at.eq(at + 1), left.eq(Mux(last, again, left - 1))]
         with m.If(self.restart):

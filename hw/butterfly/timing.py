@@ -18,6 +18,9 @@ JOBS = 4
 LOAD_LATENCY = 3
 """Cycles from the transfer of words to their write: words, halves, banks."""
 
+STORE_GRANT_DELAY = 1
+"""Cycles from the output queue's grant to the taking of its place."""
+
 SMALL_FIFO = 16
 """Entries of a queue in distributed RAM that cost no more than two."""
 
@@ -68,6 +71,11 @@ class ButterflyTiming:
         return self.results + 3
 
     @property
+    def told(self) -> int:
+        """Place at which a vector is told to be done, counted from its last step."""
+        return self.excess + 1
+
+    @property
     def step_distance(self) -> int:
         """Cycles from a vector's last step of one stage to its first of the next, at least.
 
@@ -85,8 +93,8 @@ class ButterflyTiming:
     @cached_property
     def store_queue(self) -> CreditFifoConfig:
         """The queue at the output."""
-        depth = max(SMALL_FIFO, self.store_read + 2)
-        return CreditFifoConfig(shape=self.config.o_shape, depth=depth)
+        depth = max(SMALL_FIFO, self.store_read + 2 + STORE_GRANT_DELAY)
+        return CreditFifoConfig(shape=self.config.o_shape, depth=depth, reserve=STORE_GRANT_DELAY)
 
     @property
     def store_latency(self) -> int:

@@ -157,13 +157,10 @@ class ButterflyUnit(wiring.Component):
             m, "unit", latency=config.latency, valid=self.i.valid, bpmm=bpmm, shift=i.shift, **head
         ) as p:
             modes = ("bpmm", "shift")
-            p.through(config.multiplier.latency, keep=(*modes, *head))
-            p.stage(
-                "product",
-                keep=modes,
-                **{f"product{k}": product for k, product in enumerate(products)},
-                **self._bases(p),
-            )
+            p.through(config.multiplier.latency - 1, keep=(*modes, *head))
+            p.stage("half", keep=modes, **self._halves(p))
+            named = {f"product{k}": product for k, product in enumerate(products)}
+            p.stage("product", keep=modes, **named, **self._bases(p))
             bases = tuple(f"base{part}" for part in range(config.parts))
             p.stage(
                 "pair",
@@ -231,17 +228,21 @@ class ButterflyUnit(wiring.Component):
             b[0],
         ]
 
-    def _bases(self, p: Pipe) -> dict[str, Any]:
-        """The first word and half a unit of the result: whole units, then two bits below."""
+    def _halves(self, p: Pipe) -> dict[str, Any]:
+        """Half a unit of the result, in whole units and in two bits below; and the first word."""
         k = [Value.cast(p.shift) == number for number in range(SHIFTS)]
-        below = Cat(k[0], k[1])
-        more = Cat(k[2], k[3])
-        bases: dict[str, Any] = {}
-        for part in range(self.config.parts):
-            whole = Mux(p.bpmm, 0, getattr(p, f"a{part}")) + more
-            zeros = Const(0, self.config.frac - 2)
-            bases[f"base{part}"] = Cat(zeros, below, whole).as_signed()
-        return bases
+        parts: dict[str, Any] = {
+            f"a{part}": Mux(p.bpmm, 0, getattr(p, f"a{part}")) for part in range(self.config.parts)
+        }
+        return {"below": Cat(k[0], k[1]), "more": Cat(k[2], k[3]), **parts}
+
+    def _bases(self, p: Pipe) -> dict[str, Any]:
+        """The first word and half a unit of the result, as wide as the products."""
+        zeros = Const(0, self.config.frac - 2)
+        return {
+            f"base{part}": Cat(zeros, p.below, getattr(p, f"a{part}") + p.more).as_signed()
+            for part in range(self.config.parts)
+        }
 
     def _shifted(self, value: Value, number: Value) -> Value:
         """Everything from the bit that is the result's lowest."""

@@ -17,6 +17,21 @@ __all__ = ["ButterflyCycles", "JobSize", "butterfly_cycles"]
 PLANNED = 3
 """Cycles from the size of a batch until it can be offered: rest, compare, wait."""
 
+NEXT = 2
+"""Cycles from the start of a batch until its job may be done: taken, next."""
+
+RESIZED = 3
+"""Cycles in which the figures of another size are looked up, twice, and the rings restarted."""
+
+STORED = 2
+"""Cycles from the end of a vector's storing until its place counts: told, counted."""
+
+CONSUMED = 2
+"""The same of the input ring."""
+
+LATE = 1
+"""Cycles by which a ring is known to be empty later."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class JobSize:
@@ -115,7 +130,8 @@ class _Core:
         plan = max(self.done[-1] + 1 if self.done else 0, taken + 1) + 1
         if resized:
             # Nothing runs, and everything is stored.
-            plan = max(plan, self.runs_until + 1, self.stored[-1] + 1 if self.stored else 0) + 2
+            drained = self.stored[-1] + STORED + LATE if self.stored else 0
+            plan = max(plan, self.runs_until + 1, drained) + RESIZED
         self.points = job.points
         plan += 1
         left, begin = job.vectors, 0
@@ -131,8 +147,8 @@ class _Core:
                 offered = max(offered, self.matrices.ready if not self.held else 0)
             begin = max(offered + 1, self.runs_until)
             self._run(job, begin, batch)
-            plan = begin + 2
-        self.done.append(begin + 1)
+            plan = begin + NEXT + 1
+        self.done.append(begin + NEXT)
         if job.bpmm:
             self.held = job.keep
             if not job.keep:
@@ -146,7 +162,7 @@ class _Core:
         self.cycles.jobs.append(at)
         self.place = at + 2
         if resized:
-            empty = self.consumed[-1] + 1 if self.consumed else 0
+            empty = self.consumed[-1] + CONSUMED + LATE if self.consumed else 0
             self.place = max(at + 1, empty) + 2
         return at
 
@@ -156,7 +172,7 @@ class _Core:
         at = self.place if first else self.loader_free - 1
         before = len(self.told) - most
         if before >= 0:
-            at = max(at, self.consumed[before] + 1)
+            at = max(at, self.consumed[before] + CONSUMED)
         transfers = job.points // self.config.stream_words
         self.cycles.accepted += range(at + 1, at + 1 + transfers)
         self.loader_free = at + transfers + 1
@@ -175,7 +191,7 @@ class _Core:
         for _ in range(batch):
             before = len(self.stored) - most
             if before >= 0:
-                issue = max(issue, self.stored[before] + 1)
+                issue = max(issue, self.stored[before] + STORED)
             self._store(job, issue + own - 1)
             issue += own
         self.runs_until = issue - 1
@@ -184,7 +200,7 @@ class _Core:
 
     def _store(self, job: JobSize, last_step: int) -> None:
         """A vector leaves when its last step's results are known, and the one before has left."""
-        told = last_step + COUNTED + self.timing.excess + 1
+        told = last_step + COUNTED + self.timing.told + 1
         ask = max(told, self.stored[-1] + 1 if self.stored else 0)
         transfers = job.points // self.config.stream_words
         latency = self.timing.store_latency

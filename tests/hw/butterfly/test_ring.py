@@ -8,7 +8,7 @@ from tests.support.netlist import run_amaranth
 
 def test_full_and_empty_follow_takes_and_frees():
     rng, most = random.Random(1), 5
-    used, capacity, started = 0, 0, False
+    used, before, capacity, started = 0, 0, 0, False
     stimulus, expected = [], []
     for cycle in range(2000):
         full, empty = not started or used == capacity, used == 0
@@ -19,7 +19,8 @@ def test_full_and_empty_follow_takes_and_frees():
         stimulus.append(
             {"capacity": given, "restart": restart, "take": int(take), "free": int(free)}
         )
-        expected.append({"full": int(full), "empty": int(empty)})
+        expected.append({"full": int(full), "empty": int(before == 0)})
+        before = used
         used += take - free
         if restart:
             started, capacity = True, given
