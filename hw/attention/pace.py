@@ -35,18 +35,19 @@ class Pace(wiring.Component):
 
     def __init__(self, interval: int):
         self.interval = interval
-        super().__init__({"start": In(1), "ends": In(1), "released": In(1), "open": Out(1, init=1)})
+        super().__init__({"start": In(1), "ends": In(1), "released": In(1), "open": Out(1)})
 
     def elaborate(self, platform: object) -> Module:
         """Count down both, and look a cycle ahead."""
         m = Module()
         busy, settling = Signal(range(self.interval)), Signal(range(SETTLE))
-        settled, settles = Signal(init=1), Signal()
+        settled, settles, opened = Signal(init=1), Signal(), Signal(init=1)
+        m.d.comb += self.open.eq(opened)
         m.d.comb += settles.eq(~self.released & ~self.ends & (settled | (settling == 1)))
         m.d.sync += [
             busy.eq(Mux(self.start, self.interval - 1, busy - busy.any())),
             settling.eq(Mux(self.released, SETTLE - 1, settling - settling.any())),
             settled.eq(settles),
-            self.open.eq(Mux(self.start, self.interval == 1, busy <= 1) & settles),
+            opened.eq(Mux(self.start, self.interval == 1, busy <= 1) & settles),
         ]
         return m

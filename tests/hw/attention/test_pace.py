@@ -41,6 +41,8 @@ def events(draw, interval):
 @given(data=st.data())
 def test_it_opens_when_the_rules_say(interval, data):
     made = data.draw(events(interval))
-    stimulus = [dict(zip(("start", "ends", "released"), each, strict=True)) for each in made]
+    stimulus: list[dict[str, int | None]] = [
+        {"start": start, "ends": ends, "released": released} for start, ends, released in made
+    ]
     trace = run_amaranth(Pace(interval), stimulus)
     assert [row["open"] for row in trace] == opened(interval, made)
