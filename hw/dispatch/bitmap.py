@@ -7,7 +7,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
 from hw.dispatch.config import DispatchConfig
-from hw.dispatch.place import Place
+from hw.dispatch.place import write_in_order
 from hw.dispatch.source import SourceLatency, source_members
 from hw.lib.credit import Push, PushSignature
 from hw.lib.pipe import delay
@@ -55,13 +55,8 @@ class BitmapSource(wiring.Component):
         m = Module()
         m.submodules.ram = ram = Ram(self.ram)
         word: Any = self.load.payload
-        place = Place(m, self.load, self.ram.depth)
-        m.d.comb += [
-            ram.write.enable.eq(self.load.valid & place.free),
-            ram.write.address.eq(place.at),
-            ram.write.data.eq(Cat(word.visible, word.partial)),
-            ram.read.address.eq(delay(m, "number", self.coarse.number, self.wait)),
-        ]
+        write_in_order(m, ram, self.load, Cat(word.visible, word.partial))
+        m.d.comb += ram.read.address.eq(delay(m, "number", self.coarse.number, self.wait))
         m.d.sync += [
             self.coarse_answer.may.eq(ram.read.data[:GROUP].any()),
             self.coarse_answer.hint.eq(ram.read.data),

@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 
 from hw.dispatch.banks import KeyBanks
 from hw.dispatch.config import DispatchConfig, log2
-from hw.dispatch.place import Place
+from hw.dispatch.place import write_in_order
 from hw.lib.arith import greater
 from hw.lib.credit import Push, PushSignature
 from hw.lib.pipe import Pipe
@@ -140,13 +140,8 @@ class TokenMask(wiring.Component):
         config = RamConfig(width=sizes.columns, depth=self.config.partial_tiles * sizes.rows)
         m.submodules.tokens = ram = Ram(config)
         word: Any = self.load_tokens.payload
-        place = Place(m, self.load_tokens, config.depth)
-        m.d.comb += [
-            ram.write.enable.eq(self.load_tokens.valid & place.free),
-            ram.write.address.eq(place.at),
-            ram.write.data.eq(word.bits),
-            ram.read.address.eq(Cat(self.i.row, self.i.token_tile)),
-        ]
+        write_in_order(m, ram, self.load_tokens, word.bits)
+        m.d.comb += ram.read.address.eq(Cat(self.i.row, self.i.token_tile))
         with Pipe(m, "bitmap", latency=config.latency + 2, valid=0, word=self.i.word) as p:
             p.through(config.latency, bits=ram.read.data, keep=("word",))
             p.stage("pick", seen=p.bits.word_select(p.word, self.lanes))

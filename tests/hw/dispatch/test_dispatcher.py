@@ -68,7 +68,7 @@ MASKS = [
 ]
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(data=st.data(), stalls_o=stalls(200), stalls_job=stalls())
 def test_generator_at_any_size(data, stalls_o, stalls_job):
     rows, columns = data.draw(SIDES), data.draw(SIDES)
@@ -120,7 +120,7 @@ def intervals(draw, queries, keys):
     return ColumnIntervals(queries, tuple(hidden), draw(st.booleans()))
 
 
-@settings(max_examples=20)
+@settings(max_examples=12)
 @given(data=st.data(), stalls_o=stalls(200))
 def test_columns_of_any_intervals(data, stalls_o):
     rows, columns = data.draw(SIDES), data.draw(SIDES)
