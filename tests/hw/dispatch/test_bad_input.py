@@ -97,11 +97,6 @@ def test_words_past_the_last_are_dropped(source):
     same(second, wanted)
 
 
-def junk(words, seed):
-    rng = np.random.default_rng(seed)
-    return [{name: int(rng.integers(0, 1 << 16)) for name in words[0]} for _ in words]
-
-
 BITMAPS = {
     "too short": lambda words: words[:2],
     "partial but not visible": lambda words: [
