@@ -41,7 +41,7 @@ def events(draw, interval):
 @given(data=st.data())
 def test_it_opens_when_the_rules_say(interval, data):
     made = data.draw(events(interval))
-    stimulus: list[dict[str, int | None]] = [
+    stimulus: list[dict[str, int]] = [
         {"start": start, "ends": ends, "released": released} for start, ends, released in made
     ]
     trace = run_amaranth(Pace(interval), stimulus)
