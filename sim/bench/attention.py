@@ -110,7 +110,7 @@ def simulate(
         sources=sources,
         sinks={"o": Sink(fields=OUTPUT_FIELDS, ends=heads)},
         budget=budget,
-        seconds=120 + 4 * budget / cycles_per_second(config),
+        seconds=300 + 8 * budget / cycles_per_second(config),
         stall=stall,
         seed=seed,
         simulator=simulator,

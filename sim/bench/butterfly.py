@@ -124,7 +124,7 @@ def simulate(
         sources=sources,
         sinks={"o": Sink(fields=fields, ends=sum(len(job.re) for job in jobs))},
         budget=budget,
-        seconds=120 + 4 * budget / cycles_per_second(config),
+        seconds=300 + 8 * budget / cycles_per_second(config),
         stall=stall,
         seed=seed,
     )

@@ -18,8 +18,10 @@ pytestmark = [pytest.mark.cosim, pytest.mark.slow]
 
 SIDES = {"rows": 4, "columns": 4, "value_columns": 4}
 TREES = ("tree", "tree_prefix")
+SQUARE = [mask_case(name, 64) for name in SUITE if name not in TREES]
 CASES = {
-    "square": [mask_case(name, 64) for name in SUITE if name not in TREES],
+    "square": SQUARE[::2],
+    "more_square": SQUARE[1::2],
     **{name: [mask_case(name, 256)] for name in TREES},
 }
 """Masks of one shape together."""
