@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from functools import cached_property
 
+from hw.attention.mac_array import SIDES
 from hw.attention.tile import TileWords
 from spec.attention import Attention
 from spec.errors import SpecError, check_range
 
 __all__ = ["AttentionConfig"]
 
-SIDES = (1, 2, 4, 8, 16)
 SLACK_TILES = 4
 """Places of the score ring beside a longest row block: what is on its way in or out."""
 

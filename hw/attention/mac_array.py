@@ -11,13 +11,23 @@ from amaranth.lib.wiring import In, Out
 from hw.lib.credit import Push, PushSignature
 from hw.prim.multiply import Multiplier, MultiplierConfig, MultiplierPair
 
-__all__ = ["SIDES", "MacArray", "MacArrayConfig"]
+__all__ = ["SIDES", "MacArray", "MacArrayConfig", "check_sides"]
 
 SIDES = (1, 2, 4, 8, 16)
 """Rows, and columns, that an array may have."""
 
 GATHER = 4
 """Rows that one level of gathering joins: the inputs of a look-up table."""
+
+
+def check_sides(config: Any, *fields: str) -> None:
+    """Raise a ValueError for the first of a configuration's fields that is no side of an array."""
+    for field in fields:
+        if getattr(config, field) not in SIDES:
+            raise ValueError(
+                f"{type(config).__name__}.{field} must be a power of two from 1 to {SIDES[-1]}, "
+                f"got {getattr(config, field)}"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,12 +51,7 @@ class MacArrayConfig:
     sum_bits: int
 
     def __post_init__(self) -> None:
-        for field in ("rows", "columns"):
-            if getattr(self, field) not in SIDES:
-                raise ValueError(
-                    f"MacArrayConfig.{field} must be a power of two from 1 to {SIDES[-1]}, "
-                    f"got {getattr(self, field)}"
-                )
+        check_sides(self, "rows", "columns")
         if self.sum_bits < 1:
             raise ValueError(f"MacArrayConfig.sum_bits must be at least 1, got {self.sum_bits}")
 

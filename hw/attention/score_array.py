@@ -8,7 +8,7 @@ from amaranth.lib.data import ArrayLayout, StructLayout
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from hw.attention.mac_array import SIDES, MacArray, MacArrayConfig
+from hw.attention.mac_array import MacArray, MacArrayConfig, check_sides
 from hw.lib.credit import Push, PushSignature
 from hw.lib.pipe import Pipe
 from hw.prim.ram import Ram, RamConfig
@@ -38,12 +38,7 @@ class ScoreArrayConfig:
     head_dim: int
 
     def __post_init__(self) -> None:
-        for field in ("rows", "columns", "lanes"):
-            if getattr(self, field) not in SIDES:
-                raise ValueError(
-                    f"ScoreArrayConfig.{field} must be a power of two from 1 to 16, "
-                    f"got {getattr(self, field)}"
-                )
+        check_sides(self, "rows", "columns", "lanes")
         if self.lanes > self.columns:
             raise ValueError(
                 f"ScoreArrayConfig.lanes must be at most columns = {self.columns}, got {self.lanes}"

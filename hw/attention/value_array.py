@@ -9,7 +9,7 @@ from amaranth.lib.data import ArrayLayout, StructLayout
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from hw.attention.mac_array import SIDES, MacArray, MacArrayConfig
+from hw.attention.mac_array import MacArray, MacArrayConfig, check_sides
 from hw.lib.credit import Push, PushSignature
 from hw.lib.pipe import Pipe
 from hw.prim.ram import Ram, RamConfig
@@ -44,12 +44,7 @@ class ValueArrayConfig:
     max_keys: int
 
     def __post_init__(self) -> None:
-        for field in ("rows", "columns", "value_columns"):
-            if getattr(self, field) not in SIDES:
-                raise ValueError(
-                    f"ValueArrayConfig.{field} must be a power of two from 1 to 16, "
-                    f"got {getattr(self, field)}"
-                )
+        check_sides(self, "rows", "columns", "value_columns")
         for field in ("groups", "max_keys"):
             if getattr(self, field) < 1:
                 raise ValueError(

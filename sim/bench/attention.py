@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from hw.attention.config import AttentionConfig
 from hw.attention.score_sequencer import head_shape
 from sim.bench.simulators import Simulator
-from sim.bench.streams import Sink, Source, StreamTrace, budget_of, run_streams
+from sim.bench.streams import Sink, Source, StreamTrace, budget_of, run_streams, seconds_of
 from sim.cycle.heads import Loaded, head_cycles, source_of
 from spec.tiles import GROUP, BlockBitmap, ColumnIntervals
 
@@ -110,7 +110,7 @@ def simulate(
         sources=sources,
         sinks={"o": Sink(fields=OUTPUT_FIELDS, ends=heads)},
         budget=budget,
-        seconds=300 + 8 * budget / cycles_per_second(config),
+        seconds=seconds_of(budget, cycles_per_second(config)),
         stall=stall,
         seed=seed,
         simulator=simulator,

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw.butterfly.config import ButterflyConfig
-from sim.bench.streams import Sink, Source, StreamTrace, budget_of, run_streams
+from sim.bench.streams import Sink, Source, StreamTrace, budget_of, run_streams, seconds_of
 from sim.cycle.butterfly import JobSize, butterfly_cycles
 from spec.butterfly import block_numbers
 
@@ -124,7 +124,7 @@ def simulate(
         sources=sources,
         sinks={"o": Sink(fields=fields, ends=sum(len(job.re) for job in jobs))},
         budget=budget,
-        seconds=300 + 8 * budget / cycles_per_second(config),
+        seconds=seconds_of(budget, cycles_per_second(config)),
         stall=stall,
         seed=seed,
     )

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from sim.bench.runner import run_bench
 from sim.bench.simulators import Simulator
 
-__all__ = ["Sink", "Source", "StreamTrace", "budget_of", "run_streams"]
+__all__ = ["Sink", "Source", "StreamTrace", "budget_of", "run_streams", "seconds_of"]
 
 JOB = "CHRYSALIS_STREAMS_JOB"
 SETTLE_CYCLES = 4
@@ -72,6 +72,11 @@ class StreamTrace(NamedTuple):
 def budget_of(cycles: int, transfers: int, stall: float) -> int:
     """A generous bound of cycles for what takes `cycles` without stalls."""
     return int((cycles + transfers) * (2 + 4 * stall / (1 - stall))) + 1000
+
+
+def seconds_of(budget: int, cycles_per_second: float) -> float:
+    """A bound of time for a budget of cycles, and for compiling, that a busy machine keeps."""
+    return 300 + 8 * budget / cycles_per_second
 
 
 def run_streams(

