@@ -1,7 +1,10 @@
 """An outer product a cycle, accumulated: R rows of C multipliers, each a cycle behind the last."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from functools import reduce
+from operator import or_
+from typing import Any, NamedTuple
 
 from amaranth.hdl import Cat, Module, Mux, Shape, Signal, Value, signed
 from amaranth.lib import wiring
@@ -16,8 +19,9 @@ __all__ = ["SIDES", "MacArray", "MacArrayConfig", "check_sides"]
 SIDES = (1, 2, 4, 8, 16)
 """Rows, and columns, that an array may have."""
 
-GATHER = 4
-"""Rows that one level of gathering joins: the inputs of a look-up table."""
+CHOOSE, GATHER = 2, 4
+"""What fits a look-up table of four inputs: two rows' bits and whether each is due, or four words
+of which one at most is not zero."""
 
 
 def check_sides(config: Any, *fields: str) -> None:
@@ -73,12 +77,14 @@ class MacArrayConfig:
     def gather_latency(self) -> int:
         """Cycles from a row's accumulators to the one word of all rows.
 
-        The last level of gathering has no register where it is the only one.
+        Up to four rows are one level of registers, and one gate behind it at most.
         """
-        levels, rows = 0, self.rows
-        while rows > GATHER:
-            levels, rows = levels + 1, -(-rows // GATHER)
-        return 1 + levels + (levels > 0)
+        if self.rows <= GATHER:
+            return 1
+        levels, words = 1, self.rows // CHOOSE
+        while words > 1:
+            levels, words = levels + 1, -(-words // GATHER)
+        return levels
 
     @property
     def latency(self) -> int:
@@ -103,6 +109,18 @@ class MacArrayConfig:
     def sums_shape(self) -> ArrayLayout:
         """The accumulators of a row."""
         return ArrayLayout(signed(self.sum_bits), self.columns)
+
+
+class _Row(NamedTuple):
+    """A row's accumulators, and whether they are to be shown: for one cycle, from a register."""
+
+    sums: list[Signal]
+    due: Signal
+
+
+def _any(words: Iterable[Value]) -> Value:
+    """The one word that is not zero, if there is one."""
+    return reduce(or_, words)
 
 
 class MacArray(wiring.Component):
@@ -138,29 +156,30 @@ class MacArray(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """Build the rows, and gather their sums."""
         m = Module()
-        level = self._rows(m)
-        while len(level) > 1:
-            groups = [level[k : k + GATHER] for k in range(0, len(level), GATHER)]
-            joined = [
-                Signal.like(level[0], name=f"gathered_{len(groups)}_{k}")
-                for k in range(len(groups))
-            ]
-            for register, parts in zip(joined, groups, strict=True):
-                word: Value = parts[0]
-                for part in parts[1:]:
-                    word = word | part
-                domain = m.d.comb if self.config.rows <= GATHER else m.d.sync
-                domain += register.eq(word)
-            level = joined
-        m.d.comb += Value.cast(self.sums).eq(level[0])
+        rows = self._rows(m)
+        words: list[Value] = []
+        for first in range(0, len(rows), CHOOSE):
+            chosen = Signal(len(Value.cast(self.sums)), name=f"chosen_{first}", reset_less=True)
+            due = (Mux(row.due, Cat(row.sums), 0) for row in rows[first : first + CHOOSE])
+            m.d.sync += chosen.eq(_any(due))
+            words.append(chosen)
+        while len(words) > 1:
+            groups = [words[k : k + GATHER] for k in range(0, len(words), GATHER)]
+            domain = m.d.comb if self.config.rows <= GATHER else m.d.sync
+            words = []
+            for k, group in enumerate(groups):
+                joined = Signal(len(group[0]), name=f"joined_{len(groups)}_{k}", reset_less=True)
+                domain += joined.eq(_any(group))
+                words.append(joined)
+        m.d.comb += Value.cast(self.sums).eq(words[0])
         return m
 
-    def _rows(self, m: Module) -> list[Signal]:
-        """Hand operands down, row by row; each row's sums where they are due, and 0 elsewhere."""
+    def _rows(self, m: Module) -> list[_Row]:
+        """Hand operands down, row by row."""
         waiting = [Value.cast(operand) for operand in self.i.payload.row]
         columns: Any = self.i.payload.column
         flags = {"valid": self.i.valid, "ended": self.i.valid & self.i.payload.last}
-        ends = []
+        rows = []
         for row in range(self.config.rows):
             # The operands of the rows below wait beside those that are handed down.
             for index in range(row, self.config.rows):
@@ -173,12 +192,12 @@ class MacArray(wiring.Component):
             for name, flag in flags.items():
                 flags[name] = Signal(name=f"{name}_{row}")
                 m.d.sync += flags[name].eq(flag)
-            ends.append(self._row(m, row, waiting[row], columns, flags))
-        return ends
+            rows.append(self._row(m, row, waiting[row], columns, flags))
+        return rows
 
     def _row(
         self, m: Module, row: int, operand: Value, columns: Any, flags: dict[str, Signal]
-    ) -> Signal:
+    ) -> _Row:
         """Multiply and accumulate."""
         config = self.config
         accumulate, ended = flags["valid"], flags["ended"]
@@ -186,18 +205,15 @@ class MacArray(wiring.Component):
             now = Signal(2, name=f"flags_{row}_{stage}")
             m.d.sync += now.eq(Cat(accumulate, ended))
             accumulate, ended = now[0], now[1]
-        # High but for one cycle. It clears a whole word: no gate behind its register.
-        clear = Signal(init=1, name=f"clear_{row}")
-        m.d.sync += clear.eq(~ended)
+        due = Signal(name=f"due_{row}")
+        m.d.sync += due.eq(ended)
         sums = []
         for column, product in enumerate(self._multiply(m, row, operand, columns)):
             total = Signal(signed(config.sum_bits), name=f"sum_{row}_{column}")
             with m.If(accumulate):
                 m.d.sync += total.eq(total + product)
             sums.append(total)
-        end = Signal(len(sums) * config.sum_bits, name=f"end_{row}", reset_less=True)
-        m.d.sync += end.eq(Mux(clear, 0, Cat(sums)))
-        return end
+        return _Row(sums, due)
 
     def _multiply(self, m: Module, row: int, operand: Value, columns: Any) -> list[Value]:
         """Multiply a row's operand by every column's; two columns share a pair of multipliers."""

@@ -40,22 +40,22 @@ class JobPreparation(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """Take in, then subtract into the output's register."""
+        """Subtract into a register; the buffer behind it keeps the reader's ready from it."""
         m = Module()
-        m.submodules.skid = skid = SkidBuffer(SkidBufferConfig(shape=self.config.job_shape))
-        wiring.connect(m, wiring.flipped(self.i), skid.i)
-        job, valid = skid.o.payload, Signal()
+        m.submodules.skid = skid = SkidBuffer(SkidBufferConfig(shape=self.config.context_shape))
+        wiring.connect(m, skid.o, wiring.flipped(self.o))
+        job, valid = self.i.payload, Signal()
         context = Signal(self.config.context_shape, reset_less=True)
         m.d.comb += [
-            self.o.valid.eq(valid),
-            self.o.payload.eq(context),
-            skid.o.ready.eq(~valid | self.o.ready),
+            skid.i.valid.eq(valid),
+            skid.i.payload.eq(context),
+            self.i.ready.eq(~valid | skid.i.ready),
         ]
         # The borrow of each says that the length is zero.
         queries, keys = job.queries - 1, job.keys - 1
-        with m.If(~valid | self.o.ready):
+        with m.If(self.i.ready):
             m.d.sync += [
-                valid.eq(skid.o.valid),
+                valid.eq(self.i.valid),
                 context.queries_last.eq(Mux(queries[-1], 0, queries)),
                 context.keys_last.eq(Mux(queries[-1] | keys[-1], 0, keys)),
                 context.empty.eq(queries[-1] | keys[-1]),
