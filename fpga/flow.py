@@ -9,14 +9,26 @@ import statistics
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from pathlib import Path
 
-from amaranth.hdl import Cat, Module, Signal, Value
+from amaranth.hdl import (
+    Cat,
+    ClockDomain,
+    ClockSignal,
+    Const,
+    DomainRenamer,
+    Instance,
+    Module,
+    ResetSignal,
+    Signal,
+    Value,
+)
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from gen.emit import emit_rtlil, find_tool
-from hw.prim.target import Target
+from hw.prim.target import Target, target_of
 
 TOP = "top"
 SYNTHESIS_SECONDS = 1800
@@ -235,7 +247,8 @@ class BehindRegisters(wiring.Component):
 
     Two data pins remain, whatever the design's width: inputs come from a shift register, and
     outputs go through a pipelined tree of exclusive ors, so that neither pins nor the way to them
-    limit the clock, and nothing in the design is without effect.
+    limit the clock, and nothing in the design is without effect. On ECP5 the reset comes on a global
+    net, as a board's does: as an ordinary one of thousands of loads it is what the router fails at.
 
     *Timing*: every look-up table of the wrapper has a register behind it.
 
@@ -252,7 +265,15 @@ class BehindRegisters(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """Build the shift register, the design and the tree."""
         m = Module()
-        m.submodules.design = self.design  # pyright: ignore[reportArgumentType]
+        design: Any = self.design
+        if target_of(platform) is Target.ECP5:
+            m.domains.design = domain = ClockDomain()
+            m.d.comb += domain.clk.eq(ClockSignal())
+            m.submodules.reset = Instance(
+                "DCCA", i_CLKI=ResetSignal(), i_CE=Const(1), o_CLKO=domain.rst
+            )
+            design = DomainRenamer("design")(design)
+        m.submodules.design = design
         ports = [(m, Value.cast(v)) for _, m, v in self.design.signature.flatten(self.design)]
         inputs = Cat(value for member, value in ports if member.flow == In)
         outputs = Cat(value for member, value in ports if member.flow == Out)
