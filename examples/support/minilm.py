@@ -52,6 +52,8 @@ class Encoding(NamedTuple):
     """The token numbers, [CLS] first and [SEP] last."""
     layers: tuple[AttentionLayer, ...]
     """First layer first."""
+    inputs: tuple[Reals, ...]
+    """(tokens, hidden_size) each: what a layer's queries, keys and values are projections of."""
     hidden: Reals
     """(tokens, hidden_size), the last layer's output."""
 
@@ -131,9 +133,10 @@ class MiniLM:
             + self._weight("embeddings.token_type_embeddings", 0)
         )
         x = self._normalise("embeddings.LayerNorm", embedded)
-        layers = []
+        layers, inputs = [], []
         for index in range(self.config["num_hidden_layers"]):
             layer = f"encoder.layer.{index}"
+            inputs.append(x)
             attention, mixed = self._attend(f"{layer}.attention.self", x)
             layers.append(attention)
             mixed = self._linear(f"{layer}.attention.output.dense", mixed)
@@ -141,7 +144,7 @@ class MiniLM:
             wide = _gelu(self._linear(f"{layer}.intermediate.dense", x))
             narrow = self._linear(f"{layer}.output.dense", wide)
             x = self._normalise(f"{layer}.output.LayerNorm", x + narrow)
-        return Encoding(tokens, tuple(layers), x)
+        return Encoding(tokens, tuple(layers), tuple(inputs), x)
 
     def embed(self, text: str) -> Reals:
         """The text's embedding, (hidden_size,): mean over all tokens, Euclidean length 1."""
@@ -158,6 +161,10 @@ class MiniLM:
         weight = np.exp(scores - scores.max(axis=-1, keepdims=True))
         mixed = weight @ v / weight.sum(axis=-1, keepdims=True)
         return AttentionLayer(scores, q, k, v), mixed.transpose(1, 0, 2).reshape(x.shape)
+
+    def projection(self, layer: int, part: str) -> Reals:
+        """The matrix (hidden_size, hidden_size) of a layer's ``query``, ``key`` or ``value``."""
+        return self._weight(f"encoder.layer.{layer}.attention.self.{part}")
 
     def _linear(self, name: str, x: Reals) -> Reals:
         return x @ self._weight(name).T + self.weights[f"{name}.bias"]

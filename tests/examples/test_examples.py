@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +17,12 @@ ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted((ROOT / "examples").glob("[0-9][0-9]_*.py"))
 SOFTMAX = "01_softmax_on_real_scores.py"
 ATTENTION = "02_attention_of_a_real_layer.py"
-QUICK = {SOFTMAX: ("--lengths", "32", "64"), ATTENTION: ("--tokens", "64", "--golden")}
+BUTTERFLY = "03_butterfly_in_place_of_a_matrix.py"
+QUICK = {
+    SOFTMAX: ("--lengths", "32", "64"),
+    ATTENTION: ("--tokens", "64", "--golden"),
+    BUTTERFLY: ("--golden",),
+}
 """Options that keep an example within seconds."""
 
 # In CI a missing package fails these tests instead.
@@ -134,3 +140,35 @@ def test_an_impossible_number_of_tokens_is_refused():
     done = run(ATTENTION, "--tokens", "513")
     assert done.returncode == 2
     assert "--tokens must be from 2 to 512, got 513" in done.stderr.splitlines()[-1]
+
+
+def butterfly_errors(printed):
+    """What stands in a matrix's place -> relative error."""
+    lines = [line for line in printed.splitlines() if line.startswith("|")][2:]
+    cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines]
+    return {name: float(error) for name, _, error in cells}
+
+
+@pytest.mark.slow
+@pytest.mark.cosim
+def test_verilog_does_the_cosine_transform_by_two_butterfly_matrices():
+    done = run(BUTTERFLY)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "all 512 outputs and all " in done.stdout
+    one, one_later, two, _, integers, rank = butterfly_errors(done.stdout).values()
+    assert two < 1e-12 < integers < 2e-5
+    assert 0.5 < one_later <= one < rank
+    told = re.search(r"its outputs against the matrix: (\S+) of their norm", done.stdout)
+    # 74 dB.
+    assert told is not None and float(told[1]) < 2e-4
+
+
+@needs_minilm
+@pytest.mark.slow
+def test_a_trained_projection_is_no_butterfly_matrix_and_the_example_says_so():
+    done = run(BUTTERFLY, "--matrix", "value", "--steps", "10", "--golden")
+    assert (done.returncode, done.stderr) == (0, "")
+    one, one_later, two, two_later, integers, rank = butterfly_errors(done.stdout).values()
+    assert one > one_later > two_later
+    assert two > two_later > 0.9 > rank
+    assert integers == two_later
