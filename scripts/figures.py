@@ -21,6 +21,7 @@ MEASURED = {
     "attention_area": "scripts.measure_attention_area",
     "attention_ice40": "scripts.measure_attention_ice40",
     "butterfly": "scripts.measure_butterfly",
+    "butterfly_fit": None,  # printed by examples/03_butterfly_in_place_of_a_matrix.py
     "primitives": "scripts.measure_primitives",
     "stalls": "scripts.measure_stalls",
 }
