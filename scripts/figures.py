@@ -22,6 +22,7 @@ MEASURED = {
     "attention_ice40": "scripts.measure_attention_ice40",
     "butterfly": "scripts.measure_butterfly",
     "butterfly_fit": None,  # printed by examples/03_butterfly_in_place_of_a_matrix.py
+    "fabnet": "scripts.measure_fabnet",
     "primitives": "scripts.measure_primitives",
     "stalls": "scripts.measure_stalls",
 }
