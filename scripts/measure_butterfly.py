@@ -29,10 +29,11 @@ Measured by `python -m scripts.measure_butterfly`. Four units, two words a cycle
 output, a core generated for that size. *Use* is butterflies done / (4 · cycles), of the vectors
 beyond the first batches of a long stream; it is the same for FFT and butterfly matrices. A *lone*
 vector counts from its first word in to its last word out; *use, lone* is from its first step to its
-last.
+last. *With its matrix*: a lone product while whose vector the matrix is loaded too, four blocks a
+cycle.
 
-| points | vectors of a batch | cycles a vector | use | lone: cycles | use, lone |
-|---|---|---|---|---|---|
+| points | vectors of a batch | cycles a vector | use | lone: cycles | use, lone | with its matrix |
+|---|---|---|---|---|---|---|
 """
 
 NOISE = """\
@@ -44,6 +45,21 @@ whole range of both parts; *quiet* is noise of half the bits. BPMM: weights of w
 Data and coefficients have 16 and 18 bits but for one column, where they have 14 and 16.
 
 | points | FFT | quiet | inverse | FFT, 14 and 16 | BPMM |
+|---|---|---|---|---|---|
+"""
+
+LOUD = """\
+
+# Butterfly core: signals as loud as the format has them
+
+The same formats, block floating point, FFT. Every word of every stage is checked to fit its bits:
+none of these signals ever overflows. Signal to noise in dB, the worst of each kind: *tones* of the
+greatest amplitude, on 64 frequencies of the transform and between them; *impulses* of the least
+and greatest component at 64 places; *squares*, both components at once, of 1 to 32 periods. What
+is strong in a few words only shares its exponent with the rounding of all others. *Silence* is the
+greatest component that comes of zeros.
+
+| points | tones on | tones between | impulses | squares | silence |
 |---|---|---|---|---|---|
 """
 
@@ -69,10 +85,14 @@ def cycles_row(points: int) -> str:
         for vectors in (10 * batch, 20 * batch, 1)
     )
     cycles = (more.delivered[-1] - few.delivered[-1]) / (10 * batch)
+    product = ButterflyConfig(
+        butterfly=Butterfly("bpmm", points=points), units=UNITS, stream_words=STREAM_WORDS
+    )
+    lone = butterfly_cycles(product, [JobSize(points=points, vectors=1, bpmm=True)])
     use = (more.steps - few.steps) / (10 * batch) / cycles
     return (
         f"| {points} | {batch} | {cycles:.1f} | {use:.3f} | {one.total} "
-        f"| {one.steps / one.busy:.3f} |\n"
+        f"| {one.steps / one.busy:.3f} | {lone.total} |\n"
     )
 
 
@@ -121,6 +141,31 @@ def noise_row(points: int) -> str:
     return f"| {points} | {' | '.join(f'{figure:.1f}' for figure in figures)} |\n"
 
 
+def loud_row(points: int) -> str:
+    butterfly = Butterfly(points=points)
+    t, high, low = np.arange(points), butterfly.data_max, ~butterfly.data_max
+    every = np.arange(64)[:, None] * (points // 64)
+
+    def tones(between: float) -> np.ndarray:
+        return np.rint(high * np.exp(2j * np.pi * (every + between) * t / points))
+
+    periods = np.arange(1, 33)[:, None]
+    squares = np.where(2 * periods * t // points % 2 == 0, high, low) * (1 + 1j)
+    kinds = (tones(0), tones(0.5), np.where(t == every, low + high * 1j, 0), squares)
+    figures = [loud_snr(butterfly, x) for x in kinds]
+    silence = golden.fft(butterfly, np.zeros((1, points), np.int64))
+    most = max(abs(silence.re).max(), abs(silence.im).max())
+    return f"| {points} | {' | '.join(f'{figure:.1f}' for figure in figures)} | {most} |\n"
+
+
+def loud_snr(butterfly: Butterfly, x: np.ndarray) -> float:
+    """The worst vector's; the golden model raises an OverflowError if a word does not fit."""
+    got = golden.fft(butterfly, np.real(x).astype(np.int64), np.imag(x).astype(np.int64))
+    off = (got.re + 1j * got.im) * 2.0 ** got.exponent[:, None] - reference.fft(x)
+    share = (abs(off) ** 2).sum(axis=1) / (abs(reference.fft(x)) ** 2).sum(axis=1)
+    return float(-10 * np.log10(share.max()))
+
+
 def mixing_row(rows: int, columns: int) -> str:
     butterfly = Butterfly("mixing", points=max(rows, columns))
     x = np.random.default_rng(rows).integers(-32767, 32767, (rows, columns), endpoint=True)
@@ -136,6 +181,7 @@ def main() -> None:
     arguments = parser.parse_args()
     text = CYCLES + "".join(map(cycles_row, SIZES))
     text += NOISE + "".join(map(noise_row, SIZES[3:]))
+    text += LOUD + "".join(map(loud_row, SIZES[3:]))
     text += MIXING + "".join(mixing_row(*block) for block in BLOCKS)
     arguments.o.write_text(text)
     print(text)
