@@ -67,6 +67,12 @@ class ButterflyConfig:
                 f"units must be at most points / 2 = {self.butterfly.points // 2}, "
                 f"got {self.units}; nearest is {self.butterfly.points // 2}"
             )
+        if self.bpmm and 2 * self.units > self.butterfly.layer_points:
+            raise SpecError(
+                f"units must be at most {self.butterfly.layer_points // 2}, half the points of the "
+                f"matrices for Butterfly.inputs = {self.butterfly.inputs}, got {self.units}; "
+                f"nearest is {self.butterfly.layer_points // 2}"
+            )
 
     @property
     def fft(self) -> bool:

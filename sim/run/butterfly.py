@@ -36,8 +36,10 @@ class Vectors:
     im: Integers
     weights: Integers | None
     """Of a product: (stacks, stages, points / 2, 2, 2)."""
+    order: str
+    """Of its factors."""
 
-    def jobs(self, butterfly: Butterfly) -> list[ButterflyJob]:
+    def jobs(self) -> list[ButterflyJob]:
         """A job, or one for each matrix of a layer."""
         if self.weights is None:
             return [ButterflyJob(transform=self.transform, re=self.re, im=self.im)]
@@ -49,7 +51,7 @@ class Vectors:
                 re=re,
                 im=np.zeros_like(re),
                 weights=weights,
-                order=butterfly.orders[0],
+                order=self.order,
             )
             for weights in self.weights
         ]
@@ -83,15 +85,19 @@ class Multiplied(NamedTuple):
 
 
 class ButterflyRunner(Runner):
-    """``x``, or ``x_re`` and ``x_im``, (vectors, points) integers; ``weights`` for a product."""
+    """``x``, or ``x_re`` and ``x_im``, (vectors, points) integers; ``weights`` for a product.
 
-    arrays = ("x", "x_re", "x_im", "weights")
+    ``transform`` and ``order``, a word each, choose where the core has several: the transform is
+    a product where there are weights and else the first other one, and the order is the first.
+    """
+
+    arrays = ("x", "x_re", "x_im", "weights", "transform", "order")
 
     def read(self, path: Path, arrays: Mapping[str, NDArray[Any]], design: Design) -> Vectors:
         """Vectors and weights, checked against the description and the core."""
         config: ButterflyConfig = design.config
         butterfly = config.butterfly
-        transform = _transform(path, arrays, butterfly)
+        transform, order = _transform(path, arrays, butterfly), _order(path, arrays, butterfly)
         re, im = _parts(path, arrays, butterfly)
         if transform == "bpmm":
             if im.any():
@@ -99,21 +105,20 @@ class ButterflyRunner(Runner):
                     f"{path}: x_im must be zero for transform bpmm, which takes real vectors; "
                     "leave it out"
                 )
-            return Vectors(transform, re, im, _weights(path, arrays, re, butterfly))
+            return Vectors(transform, re, im, _weights(path, arrays, re, config), order)
         config.check_points(f"{path}: points of x", re.shape[1])
-        return Vectors(transform, re, im, None)
+        return Vectors(transform, re, im, None, order)
 
     def golden(self, design: Design, work: Vectors) -> Transformed | Multiplied:
         """Bits by the golden model, cycles by the cycle model."""
         config: ButterflyConfig = design.config
-        butterfly, jobs = config.butterfly, work.jobs(design.config.butterfly)
+        butterfly, jobs = config.butterfly, work.jobs()
         cycles = butterfly_cycles(config, job_sizes(jobs)).total
         if work.weights is None:
             inverse = work.transform == "inverse"
             found = golden.fft(butterfly, work.re, work.im, inverse=inverse)
             return _transformed(found.re, found.im, found.exponent, found.saturated, cycles)
-        order = butterfly.orders[0]
-        each = [golden.bpmm(butterfly, job.re, _of(job), order) for job in jobs]
+        each = [golden.bpmm(butterfly, job.re, _of(job), work.order) for job in jobs]
         return _multiplied(
             butterfly,
             [product.y for product in each],
@@ -127,7 +132,7 @@ class ButterflyRunner(Runner):
     ) -> Transformed | Multiplied:
         """Bits and cycles by the emitted Verilog in Icarus."""
         config: ButterflyConfig = design.config
-        jobs = work.jobs(config.butterfly)
+        jobs = work.jobs()
         trace = simulate(config, verilog, jobs, top=design.name, folder=folder)
         cycles = trace.cycles["o"][-1] - trace.cycles["i"][0] + 1
         re, im = np.stack(trace.re), np.stack(trace.im)
@@ -140,7 +145,7 @@ class ButterflyRunner(Runner):
     def rtl_seconds(self, design: Design, work: Vectors) -> float:
         """How long `rtl` takes, roughly."""
         config: ButterflyConfig = design.config
-        sizes = job_sizes(work.jobs(config.butterfly))
+        sizes = job_sizes(work.jobs())
         return butterfly_cycles(config, sizes).total / cycles_per_second(config)
 
     def summary(self, work: Vectors, result: Any) -> dict[str, Any]:
@@ -160,8 +165,13 @@ class ButterflyRunner(Runner):
         lines = [
             f"{summary['cycles']} cycles with loading, {summary['cycles_per_vector']} a vector"
         ]
-        if summary["saturated"]:
-            lines.append(f"{summary['saturated']} vectors did not fit the shifts and are saturated")
+        if many := summary["saturated"]:
+            vectors = (
+                "vector did not fit the shifts and is"
+                if many == 1
+                else ("vectors did not fit the shifts and are")
+            )
+            lines.append(f"{many} {vectors} saturated")
         return f"{summary['transform']} of {summary['vectors']} x {summary['points']} words", lines
 
 
@@ -176,13 +186,42 @@ def _splitter(trace: ButterflyTrace, jobs: int) -> Any:
 
 
 def _transform(path: Path, arrays: Mapping[str, Any], butterfly: Butterfly) -> str:
-    """A product where weights are given, else the first other transform that there is."""
-    if "weights" in arrays:
-        return butterfly.check_transform(f"{path}: weights are for a transform that", "bpmm")
+    """The word, or a product where weights are given, or else the first other transform."""
+    has = ", ".join(butterfly.transforms)
     others = [each for each in butterfly.transforms if each != "bpmm"]
-    if not others:
-        raise SpecError(f"{path}: there is no array called weights, and bpmm is the only transform")
-    return others[0]
+    if "transform" in arrays:
+        where = f"{path}: transform"
+        chosen = butterfly.check_transform(where, _word(where, arrays["transform"]))
+    else:
+        chosen = "bpmm" if "weights" in arrays or not others else others[0]
+    if chosen == "bpmm" and "weights" not in arrays:
+        raise SpecError(f"{path}: there is no array called weights, which transform bpmm needs")
+    if "weights" in arrays and "bpmm" not in butterfly.transforms:
+        raise SpecError(
+            f"{path}: weights are for transform bpmm, which the core was not generated with: it "
+            f"has {has}; leave them out, or generate it with --set transforms={has},bpmm"
+        )
+    if "weights" in arrays and chosen != "bpmm":
+        raise SpecError(f"{path}: weights are for transform bpmm, not {chosen}; leave them out")
+    return chosen
+
+
+def _order(path: Path, arrays: Mapping[str, Any], butterfly: Butterfly) -> str:
+    """The word, or the first that the core has."""
+    if "order" not in arrays:
+        return butterfly.orders[0]
+    if "weights" not in arrays:
+        raise SpecError(
+            f"{path}: order is that of a matrix, but there are no weights; leave it out"
+        )
+    where = f"{path}: order"
+    return butterfly.check_order(where, _word(where, arrays["order"]))
+
+
+def _word(where: str, array: NDArray[Any]) -> str:
+    if array.shape != () or array.dtype.kind != "U":
+        raise SpecError(f"{where} must be one word, got {array.dtype} of shape {array.shape}")
+    return str(array)
 
 
 def _parts(
@@ -205,17 +244,18 @@ def _parts(
 def _checked(where: str, x: NDArray[Any], butterfly: Butterfly) -> Integers:
     _check_integers(where, x, ~butterfly.data_max, butterfly.data_max)
     if x.ndim != 2 or 0 in x.shape:
-        raise SpecError(f"{where} must have shape (vectors, points), got {x.shape}")
+        nearest = f"; nearest is (1, {x.size})" if x.ndim == 1 and x.size else ""
+        raise SpecError(f"{where} must have shape (vectors, points), got {x.shape}{nearest}")
     if len(x) >= 1 << 16:
         raise SpecError(f"{where} must have at most 65535 vectors, got {len(x)}; run it in parts")
     return x.astype(np.int64)
 
 
 def _weights(
-    path: Path, arrays: Mapping[str, NDArray[Any]], x: Integers, butterfly: Butterfly
+    path: Path, arrays: Mapping[str, NDArray[Any]], x: Integers, config: ButterflyConfig
 ) -> Integers:
     """Weights of every matrix of the layer that the description, or the vectors, ask for."""
-    where, weights = f"{path}: weights", arrays["weights"]
+    where, weights, butterfly = f"{path}: weights", arrays["weights"], config.butterfly
     points, stacks = x.shape[1], 1
     if butterfly.inputs is not None or butterfly.outputs is not None:
         points, stacks = butterfly.layer_points, butterfly.layer_stacks
@@ -224,7 +264,7 @@ def _weights(
             raise SpecError(
                 f"{path}: x must have inputs = {inputs} words a vector, got {x.shape[1]}"
             )
-    butterfly.check_points(f"{path}: points of x", points)
+    config.check_points(f"{path}: points of x", points)
     shape: Sequence[int] = (points.bit_length() - 1, points // 2, 2, 2)
     wanted = (stacks, *shape) if stacks > 1 else shape
     if weights.shape != tuple(wanted):

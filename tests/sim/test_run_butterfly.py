@@ -4,6 +4,7 @@ import pytest
 from gen.design import load_design
 from sim.golden import butterfly as golden
 from sim.run.butterfly import ButterflyRunner
+from sim.run.engines import run_arrays
 from spec import SpecError
 from tests.support.command import command
 
@@ -53,6 +54,7 @@ def test_a_rectangular_layer_runs_its_matrices_one_after_the_other(tmp_path):
 
 def read(arrays, *settings):
     design = load_design("butterfly_1024", ["points=64", *settings])
+    arrays = {name: np.asarray(array) for name, array in arrays.items()}
     return ButterflyRunner().read("data.npz", arrays, design)  # type: ignore[arg-type]
 
 
@@ -60,6 +62,42 @@ def test_the_transform_follows_from_what_is_given():
     assert read({"x": X}).transform == "fft"
     assert read({"x": X}, "transforms=inverse,bpmm").transform == "inverse"
     assert read({"x": X, "weights": WEIGHTS}).transform == "bpmm"
+    assert read({"x": X, "transform": "inverse"}).transform == "inverse"
+
+
+def test_the_order_is_the_first_or_what_is_given():
+    both = "orders=decreasing,increasing"
+    arrays = {"x": X, "weights": WEIGHTS, "transform": "bpmm"}
+    assert read(arrays, both).order == "decreasing"
+    assert read({**arrays, "order": "increasing"}, both).order == "increasing"
+
+
+def golden_run(arrays, *settings):
+    design = load_design("butterfly_1024", ["points=16", *settings])
+    return run_arrays(design, {name: np.asarray(array) for name, array in arrays.items()})
+
+
+def test_words_choose_what_is_computed():
+    description = load_design("butterfly_1024", ["points=16"]).description
+    found = golden_run({"x": X, "transform": "inverse"})
+    want = golden.fft(description, X, inverse=True)
+    np.testing.assert_array_equal(found.y_re, want.re)
+    np.testing.assert_array_equal(found.exponent, want.exponent)
+    found = golden_run(
+        {"x": X, "weights": WEIGHTS, "order": "increasing"}, "orders=decreasing,increasing"
+    )
+    want = golden.bpmm(description, X, WEIGHTS, "increasing")
+    np.testing.assert_array_equal(found.y, want.y)
+
+
+@pytest.mark.cosim
+def test_what_does_not_fit_fixed_shifts_is_told_of_its_vectors(tmp_path):
+    loud_and_quiet = np.array([np.full(16, 20000), np.full(16, 3)], np.int16)
+    found = both_engines(tmp_path, {"x": loud_and_quiet}, *SMALL, "--set", "shifts=0")
+    assert found["saturated"].tolist() == [True, False]
+    assert (found["y_re"][:, 0]).tolist() == [32767, 48]
+    outcome = run(tmp_path, {"x": loud_and_quiet}, *SMALL, "--set", "shifts=0")
+    assert "1 vector did not fit the shifts and is saturated" in outcome.out
 
 
 LOUD = X.astype(np.int32)
@@ -83,20 +121,45 @@ HEAVY[0, 1, 1, 0] = -131072
          "data.npz: points of x must be from 8 to 64, got 128; nearest is 64"),
         ({"x": X[:, :8]}, ("units=8",),
          "data.npz: points of x must be at least 16 with 8 units, got 8; nearest is 16"),
-        ({"x": X[0]}, (), "data.npz: x must have shape (vectors, points), got (16,)"),
+        ({"x": X[:, :8], "weights": WEIGHTS[:3, :4]}, ("units=8",),
+         "data.npz: points of x must be at least 16 with 8 units, got 8; nearest is 16"),
+        ({"x": X[0]}, (),
+         "data.npz: x must have shape (vectors, points), got (16,); nearest is (1, 16)"),
         ({"x": X / 2}, (), "data.npz: x must be signed integers from -32768 to 32767, got float64; "
          "quantise real ones with np.clip(np.round(x * scale), -32768, 32767).astype(np.int32)"),
         ({"x": LOUD}, (),
          "data.npz: x[1, 2] = 40000 must be from -32768 to 32767; nearest is 32767"),
         ({"x": X, "weights": WEIGHTS}, ("transforms=fft",),
-         "data.npz: weights are for a transform that must be one of fft, got 'bpmm'"),
+         "data.npz: weights are for transform bpmm, which the core was not generated with: it has "
+         "fft; leave them out, or generate it with --set transforms=fft,bpmm"),
         ({"x": X}, ("transforms=bpmm",),
-         "data.npz: there is no array called weights, and bpmm is the only transform"),
+         "data.npz: there is no array called weights, which transform bpmm needs"),
+        ({"x": X, "transform": "bpmm"}, (),
+         "data.npz: there is no array called weights, which transform bpmm needs"),
+        ({"x": X, "transform": "inverse"}, ("transforms=fft,bpmm",),
+         "data.npz: transform must be one of fft, bpmm, got 'inverse'"),
+        ({"x": X, "transform": "invers"}, (),
+         "data.npz: transform must be one of fft, inverse, bpmm, got 'invers'; did you mean "
+         "inverse?"),
+        ({"x": X, "transform": "inverse", "weights": WEIGHTS}, (),
+         "data.npz: weights are for transform bpmm, not inverse; leave them out"),
+        ({"x": X, "transform": ["fft"]}, (),
+         "data.npz: transform must be one word, got <U3 of shape (1,)"),
+        ({"x": X, "order": "decreasing"}, (),
+         "data.npz: order is that of a matrix, but there are no weights; leave it out"),
+        ({"x": X, "weights": WEIGHTS, "order": "increasing"}, (),
+         "data.npz: order must be one of decreasing, got 'increasing'; did you mean decreasing?"),
         ({"x_re": X, "x_im": X, "weights": WEIGHTS}, (),
          "data.npz: x_im must be zero for transform bpmm, which takes real vectors; leave it out"),
         ({"x": X, "weights": WEIGHTS[:3]}, (),
          "data.npz: weights must have shape (4, 8, 2, 2): factors in the order in which they are "
          "applied, blocks, rows, columns; got (3, 8, 2, 2)"),
+        ({"x": X, "weights": np.stack([WEIGHTS] * 2)}, ("inputs=16", "outputs=40"),
+         "data.npz: weights must have shape (3, 4, 8, 2, 2): factors in the order in which they "
+         "are applied, blocks, rows, columns; got (2, 4, 8, 2, 2)"),
+        ({"x": X, "weights": WEIGHTS / 2.0**16}, (),
+         "data.npz: weights must be signed integers from -131071 to 131071, got float64; quantise "
+         "real ones with np.clip(np.round(x * scale), -131071, 131071).astype(np.int32)"),
         ({"x": X, "weights": HEAVY}, (),
          "data.npz: weights[0, 1, 1, 0] = -131072 must be from -131071 to 131071; nearest is "
          "-131071"),

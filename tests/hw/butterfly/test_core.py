@@ -208,6 +208,9 @@ def test_every_size_hides_the_pipeline(name):
         ({"weight_sets": 3}, "weight_sets must be one of 1, 2, got 3; nearest is 2"),
         ({"units": 8, "butterfly": Butterfly(points=8)},
          "units must be at most points / 2 = 4, got 8; nearest is 4"),
+        ({"units": 8, "butterfly": Butterfly("bpmm", inputs=7)},
+         "units must be at most 4, half the points of the matrices for Butterfly.inputs = 7, "
+         "got 8; nearest is 4"),
         ({"stream_words": 4, "butterfly": Butterfly("bpmm", orders="increasing")},
          "stream_words must be at most 2 for order increasing, got 4; nearest is 2"),
         ({"butterfly": Butterfly(("mixing", "fft"))},
