@@ -1,4 +1,4 @@
-"""Butterfly matrices one after the other on butterfly cores."""
+"""Butterfly matrices one after the other on a butterfly core."""
 
 from typing import NamedTuple
 
@@ -14,12 +14,12 @@ __all__ = ["Outputs", "run_chained"]
 
 
 class Outputs(NamedTuple):
-    """What comes out of the last core."""
+    """What comes out at the end."""
 
     y: Reals
     """(vectors, outputs), integers times their vector's power of two."""
     cycles: int
-    """Of all cores together, each from its first transfer in to its last one out."""
+    """Of all jobs together, each from its first transfer in to its last one out."""
 
 
 def run_chained(fit: Factored, x: NDArray[np.int16], outputs: int, engine: str) -> Outputs:
@@ -34,11 +34,12 @@ def run_chained(fit: Factored, x: NDArray[np.int16], outputs: int, engine: str) 
     engine
         As of `run_arrays`.
     """
+    core = Design.of("chained", Butterfly("bpmm", points=fit.points, orders=fit.orders))
+    x = np.pad(x, ((0, 0), (0, fit.points - x.shape[1])))
     exponent, cycles = np.zeros((len(x), 1), int), 0
-    for place, (order, weights) in enumerate(zip(fit.orders, fit.weights, strict=True), 1):
-        wanted = outputs if place == len(fit.orders) else fit.points
-        core = Butterfly("bpmm", points=fit.points, orders=order, inputs=x.shape[1], outputs=wanted)
-        done = run_arrays(Design.of(order, core), {"x": x, "weights": weights}, engine)
+    for order, weights in zip(fit.orders, fit.weights, strict=True):
+        arrays = {"x": x, "weights": weights, "order": np.array(order)}
+        done = run_arrays(core, arrays, engine)
         x, exponent = done.y, exponent + done.exponent[:, None]
         cycles += int(done.cycles)
-    return Outputs(x * 2.0**exponent, cycles)
+    return Outputs((x * 2.0**exponent)[:, :outputs], cycles)
