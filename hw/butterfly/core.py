@@ -10,6 +10,7 @@ from hw.butterfly.coefficients import Coefficients
 from hw.butterfly.config import ButterflyConfig
 from hw.butterfly.datapath import Datapath
 from hw.butterfly.exponents import ASK_FIELDS, Exponents
+from hw.butterfly.jobs import nearest_job
 from hw.butterfly.loader import Loader
 from hw.butterfly.sequencer import Sequencer
 from hw.butterfly.storer import Storer
@@ -24,9 +25,11 @@ class ButterflyCore(wiring.Component):
     """FFTs and products with butterfly matrices, of any sizes, job by job.
 
     Contract: the bits are those of ``sim.golden.butterfly`` and depend on the description and the
-    data alone. Vectors leave in the order in which they came, in natural order of words. A job's
-    fields must be what the description allows: log2_points from max(3, log2 2P) to that of the
-    largest, at least one vector. Nothing is checked here.
+    data alone. Vectors leave in the order in which they came, in natural order of words. A job
+    that the description does not allow is done as the nearest one that it does: log2_points from
+    max(3, log2 2P) to that of the largest, at least one vector. Imaginary parts that come with a
+    product count as zero, and a field that has no meaning for a job's transform has none. Weights
+    of −2 and matrices without all of their lines give words of no meaning, of their job alone.
 
     *Timing*: (points / 2) · log2 points / P cycles a vector in steady state, as long as the streams
     keep up. ``sim.cycle.butterfly`` gives the cycle of every transfer.
@@ -77,7 +80,12 @@ class ButterflyCore(wiring.Component):
         m.submodules.done = done = CreditFifo(self._queue(timing.vector_shape))
         m.submodules.storer = storer = Storer(timing)
 
-        connect(m, flipped(self.i_job), loader.i_job)
+        m.d.comb += [
+            loader.i_job.valid.eq(self.i_job.valid),
+            self.i_job.ready.eq(loader.i_job.ready),
+        ]
+        for name, value in nearest_job(config, self.i_job.payload).items():
+            m.d.comb += loader.i_job.payload[name].eq(value)
         connect(m, flipped(self.i), loader.i)
         m.d.comb += [
             loader.o_job.ready.eq(jobs.grant),

@@ -7,7 +7,15 @@ from amaranth.hdl import Array, Const, Module, Signal, Value
 
 from hw.butterfly.config import ButterflyConfig
 
-__all__ = ["by_size", "is_bpmm", "is_increasing", "is_inverse", "keeps", "own_copy"]
+__all__ = [
+    "by_size",
+    "is_bpmm",
+    "is_increasing",
+    "is_inverse",
+    "keeps",
+    "nearest_job",
+    "own_copy",
+]
 
 
 def by_size(config: ButterflyConfig, log2_points: Value, what: Callable[[int], int]) -> Value:
@@ -28,6 +36,17 @@ def own_copy(m: Module, value: Value, number: int) -> Signal:
     copy = Signal(value.shape(), name="own_copy", init=number)
     m.d.sync += copy.eq(value)
     return copy
+
+
+def nearest_job(config: ButterflyConfig, job: Any) -> dict[str, Value]:
+    """The fields of the nearest job that is allowed: least or greatest size, one vector."""
+    least, most = config.sizes.start, config.sizes.stop - 1
+    log2_points = [min(max(size, least), most) for size in range(1 << len(job.log2_points))]
+    fields = {name: job[name] for name in job.shape().members}
+    return fields | {
+        "log2_points": Array(Const(size) for size in log2_points)[job.log2_points],
+        "vectors": job.vectors | (job.vectors == 0),
+    }
 
 
 def is_bpmm(config: ButterflyConfig, job: Any) -> Value:
