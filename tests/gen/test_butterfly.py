@@ -8,6 +8,7 @@ from gen.presets.butterfly import PRESETS
 from gen.verilog import write_design
 from hw.prim.target import Target
 from spec import SpecError
+from tests.support.command import command
 from tests.support.emitted import icarus_takes
 
 
@@ -74,3 +75,9 @@ def test_a_wrong_setting_says_what_would_be_right(setting, what):
         load_design("fft_256", [setting])
     assert what in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_refusal_is_one_line_and_leaves_no_folder(tmp_path):
+    outcome = command("gen.verilog", "fft_256", "--set", "points=100", "-o", tmp_path / "out")
+    assert "Butterfly.points must be a power of two, got 100; nearest is 128" in outcome.complaint
+    assert not (tmp_path / "out").exists()

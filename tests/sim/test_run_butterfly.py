@@ -125,6 +125,7 @@ HEAVY[0, 1, 1, 0] = -131072
          "data.npz: points of x must be at least 16 with 8 units, got 8; nearest is 16"),
         ({"x": X[0]}, (),
          "data.npz: x must have shape (vectors, points), got (16,); nearest is (1, 16)"),
+        ({"x": X[:0]}, (), "data.npz: x must have shape (vectors, points), got (0, 16)"),
         ({"x": X / 2}, (), "data.npz: x must be signed integers from -32768 to 32767, got float64; "
          "quantise real ones with np.clip(np.round(x * scale), -32768, 32767).astype(np.int32)"),
         ({"x": LOUD}, (),
@@ -173,7 +174,16 @@ def test_wrong_arrays_are_refused_in_one_line(arrays, settings, message):
     assert str(caught.value) == message
 
 
-def test_a_refusal_reaches_the_command_line(tmp_path):
-    outcome = run(tmp_path, {"x": X[:, :12]}, *SMALL)
-    assert "points of x must be a power of two, got 12; nearest is 16" in outcome.complaint
+@pytest.mark.parametrize(
+    ("arrays", "settings", "message"),
+    [
+        ({"x": X[:, :12]}, (), "points of x must be a power of two, got 12; nearest is 16"),
+        ({"x": X, "weights": WEIGHTS}, ("--set", "transforms=fft"),
+         "weights are for transform bpmm, which the core was not generated with"),
+        ({"x_re": X, "x_im": X, "weights": WEIGHTS}, (), "x_im must be zero for transform bpmm"),
+    ],
+)  # fmt: skip
+def test_a_refusal_reaches_the_command_line(tmp_path, arrays, settings, message):
+    outcome = run(tmp_path, arrays, *SMALL, *settings)
+    assert message in outcome.complaint
     assert not (tmp_path / "out.npz").exists()
