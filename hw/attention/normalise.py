@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 
-from amaranth.hdl import Cat, Const, Module, Mux, Shape, ShapeLike, Value, signed
+from amaranth.hdl import Cat, Const, Module, Mux, Shape, ShapeLike, Signal, Value, signed
 from amaranth.lib import wiring
 from amaranth.lib.data import ArrayLayout, StructLayout
 from amaranth.lib.wiring import In, Out
 
 from hw.lib.arith import round_shift
 from hw.lib.credit import Push, PushSignature
-from hw.lib.pipe import Pipe
+from hw.lib.pipe import Pipe, delay
 from hw.prim.multiply import Multiplier, MultiplierConfig
 from spec.fixed import Rounding
 
@@ -23,6 +23,10 @@ ALIGNED_BITS = 18
 
 SHIFT_BITS_A_STAGE = 2
 """Bits of the exponent, and so levels of multiplexers, between two registers."""
+
+LANES_A_GROUP = 4
+"""Lanes that one set of a factor's registers reaches: lanes stand as far apart as the columns of
+the value array from which their sums come."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,12 +87,22 @@ class NormaliserConfig:
         return -(-self.exponent_bits // SHIFT_BITS_A_STAGE)
 
     @property
-    def latency(self) -> int:
-        """Cycles from a sum to its value.
+    def groups(self) -> int:
+        """Groups of lanes that share the registers of a factor."""
+        return -(-self.lanes // LANES_A_GROUP)
+
+    @property
+    def group_latency(self) -> int:
+        """Cycles from a sum to its value in one group.
 
         Broadcast, shift, two to saturate, product, rounding, two to saturate.
         """
         return 1 + self.shift_stages + 2 + self.multiplier.latency + 1 + 2
+
+    @property
+    def latency(self) -> int:
+        """Cycles from a sum to its value: the last group's, which the others wait for."""
+        return self.groups - 1 + self.group_latency
 
     @property
     def interval(self) -> int:
@@ -144,36 +158,58 @@ class Normaliser(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """Build one pipeline; a value for each lane in every stage of it."""
+        """Build a pipeline for each group of lanes, each a cycle behind the one before."""
         m = Module()
         config, payload = self.config, self.i.payload
-        lanes = range(config.lanes)
         factor = {key: payload[key] for key in ("mantissa", "exponent", "zero", "tag")}
-        with Pipe(m, "lane", latency=config.latency, valid=self.i.valid, **factor) as p:
-            given = {f"x_{k}": _base_shifted(payload.sum[k], config.base_shift) for k in lanes}
-            p.stage("broadcast", **given, keep=tuple(factor))
-            for stage in reversed(range(config.shift_stages)):
-                low = stage * SHIFT_BITS_A_STAGE
-                by = p.exponent[low : low + SHIFT_BITS_A_STAGE]
-                shifted = {f"x_{k}": _shifted(getattr(p, f"x_{k}"), by, low) for k in lanes}
-                p.stage("shift", **shifted, keep=tuple(factor))
-            _saturate(p, config.lanes, ALIGNED_BITS, keep=("mantissa", "tag"), zero=p.zero)
-
-            products = {}
-            for k in lanes:
-                m.submodules[f"multiply_{k}"] = multiply = Multiplier(config.multiplier)
-                m.d.comb += [multiply.a.eq(getattr(p, f"x_{k}")), multiply.b.eq(p.mantissa)]
-                products[f"x_{k}"] = multiply.o
-            p.through(config.multiplier.latency, **products, keep=("tag",))
-            rounded = {
-                f"x_{k}": round_shift(getattr(p, f"x_{k}"), config.product_shift, Rounding.HALF_UP)
-                for k in lanes
-            }
-            p.stage("round", **rounded, keep=("tag",))
-            _saturate(p, config.lanes, config.output_bits, keep=("tag",), zero=Const(0, 1))
-            m.d.comb += [self.o.valid.eq(p.valid), self.o.payload.tag.eq(p.tag)]
-            m.d.comb += [self.o.payload.value[k].eq(getattr(p, f"x_{k}")) for k in lanes]
+        valid: Value = self.i.valid
+        values = []
+        for behind in range(config.groups):
+            first = behind * LANES_A_GROUP
+            lanes = range(first, min(first + LANES_A_GROUP, config.lanes))
+            sums = [delay(m, f"sum_{lane}", payload.sum[lane], behind) for lane in lanes]
+            with Pipe(
+                m, f"lanes_{first}", latency=config.group_latency, valid=valid, **factor
+            ) as p:
+                self._normalise(m, p, first, sums)
+                ahead = config.groups - 1 - behind
+                values += [
+                    delay(m, f"value_{lane}", getattr(p, f"x_{k}"), ahead)
+                    for k, lane in enumerate(lanes)
+                ]
+                m.d.comb += [self.o.valid.eq(p.valid), self.o.payload.tag.eq(p.tag)] * (not ahead)
+            later = Signal(name=f"valid_{first}")
+            m.d.sync += later.eq(valid)
+            factor = {key: delay(m, f"{key}_{first}", value, 1) for key, value in factor.items()}
+            valid = later
+        m.d.comb += [self.o.payload.value[k].eq(value) for k, value in enumerate(values)]
         return m
+
+    def _normalise(self, m: Module, p: Pipe, first: int, sums: list[Value]) -> None:
+        """The stages of one group of lanes, the first of which is `first`."""
+        config, factor = self.config, ("mantissa", "exponent", "zero", "tag")
+        lanes = range(len(sums))
+        given = {f"x_{k}": _base_shifted(sums[k], config.base_shift) for k in lanes}
+        p.stage("broadcast", **given, keep=factor)
+        for stage in reversed(range(config.shift_stages)):
+            low = stage * SHIFT_BITS_A_STAGE
+            by = p.exponent[low : low + SHIFT_BITS_A_STAGE]
+            shifted = {f"x_{k}": _shifted(getattr(p, f"x_{k}"), by, low) for k in lanes}
+            p.stage("shift", **shifted, keep=factor)
+        _saturate(p, len(sums), ALIGNED_BITS, keep=("mantissa", "tag"), zero=p.zero)
+
+        products = {}
+        for k in lanes:
+            m.submodules[f"multiply_{first + k}"] = multiply = Multiplier(config.multiplier)
+            m.d.comb += [multiply.a.eq(getattr(p, f"x_{k}")), multiply.b.eq(p.mantissa)]
+            products[f"x_{k}"] = multiply.o
+        p.through(config.multiplier.latency, **products, keep=("tag",))
+        rounded = {
+            f"x_{k}": round_shift(getattr(p, f"x_{k}"), config.product_shift, Rounding.HALF_UP)
+            for k in lanes
+        }
+        p.stage("round", **rounded, keep=("tag",))
+        _saturate(p, len(sums), config.output_bits, keep=("tag",), zero=Const(0, 1))
 
 
 def _base_shifted(value: Value, shift: int) -> Value:

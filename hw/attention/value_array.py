@@ -263,10 +263,14 @@ class ValueArray(wiring.Component):
                 for k in columns
             ]
             end = (p.row == config.rows - 1) & (p.group == config.groups - 1)
-            p.stage("add", sum=Cat(total[:bits] for total in totals), end=end, keep=kept)
+            # The memory's enable goes far: it comes from a register.
+            spills = p.valid & ~p.last_tile
+            p.stage(
+                "add", sum=Cat(total[:bits] for total in totals), end=end, spills=spills, keep=kept
+            )
 
             m.d.comb += [
-                spill.write.enable.eq(p.valid & ~p.last_tile),
+                spill.write.enable.eq(p.spills),
                 spill.write.address.eq(Cat(p.row, p.group)),
                 spill.write.data.eq(p.sum),
                 self.o.valid.eq(p.valid & p.last_tile),

@@ -67,7 +67,10 @@ class Commands(wiring.Component):
             self.o.payload.eq(held),
         ]
         final = Signal(reset_less=True)
+        # Row blocks without a visible tile since the last command, unless one told of them.
         skips = Signal(range(self.config.sizes.row_blocks))
+        counted, told = Signal.like(skips), Signal(init=1)
+        m.d.comb += skips.eq(Mux(told, 0, counted))
         token_tile = Signal(range(self.config.partial_tiles))
         with m.If(tile | none):
             m.d.sync += [
@@ -91,9 +94,11 @@ class Commands(wiring.Component):
             m.d.sync += [held.last.eq(1), held.end.eq(final), held.refused.eq(visible)]
 
         with m.If(tile | none):
-            m.d.sync += skips.eq(0)
+            m.d.sync += told.eq(1)
         with m.Elif(empty):
-            m.d.sync += skips.eq(skips + 1)
+            m.d.sync += told.eq(0)
+        with m.If(empty):
+            m.d.sync += counted.eq(skips + 1)
         with m.If(row_end):
             m.d.sync += opened.eq(0)
         with m.Elif(visible):
