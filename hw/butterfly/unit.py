@@ -68,6 +68,11 @@ class UnitConfig:
         return self.coefficient_bits - 2
 
     @property
+    def finest(self) -> int:
+        """Bits of a product that are below half a unit of the finest result, at shift −1."""
+        return self.frac - 2
+
+    @property
     def multiplier(self) -> MultiplierConfig:
         """The multiplier of a coefficient and a component."""
         return MultiplierConfig(
@@ -168,21 +173,25 @@ class ButterflyUnit(wiring.Component):
                 t1=p.product2 + p.product3,
                 keep=(*modes, *bases),
             )
-            # The second result subtracts what was added: all bits turned, and one carried in.
-            second = Mux(p.bpmm, p.t1, ~p.t0)
+            # Under half a unit of the finest result nothing is added to the sums, so they are cut
+            # there. The second result subtracts what was added: all bits turned, and a one at the
+            # bottom, which comes up to the cut if everything below is zero.
+            low = config.finest
+            high = [p.t0[low:].as_signed(), p.t1[low:].as_signed()]
             p.stage(
                 "operand",
-                add00=p.t0,
-                add01=p.t1,
-                add10=second,
-                add11=~p.t1,
-                carry=~p.bpmm,
+                add00=high[0],
+                add01=high[1],
+                add10=Mux(p.bpmm, high[1], ~high[0]),
+                add11=~high[1],
+                carry0=~p.bpmm & ~p.t0[:low].any(),
+                carry1=~p.t1[:low].any(),
                 keep=(*modes, *bases),
             )
             sums: dict[str, Any] = {}
             for result in range(2):
                 for part in range(config.parts):
-                    carry = p.carry if result else Const(0, 1)
+                    carry = getattr(p, f"carry{part}") if result else Const(0, 1)
                     addend = getattr(p, f"add{result}{part}")
                     sums[f"sum{result}{part}"] = _add(getattr(p, f"base{part}"), addend, carry)
             p.stage("add", keep=modes, **sums)
@@ -237,16 +246,16 @@ class ButterflyUnit(wiring.Component):
         return {"below": Cat(k[0], k[1]), "more": Cat(k[2], k[3]), **parts}
 
     def _bases(self, p: Pipe) -> dict[str, Any]:
-        """The first word and half a unit of the result, as wide as the products."""
-        zeros = Const(0, self.config.frac - 2)
+        """The first word and half a unit of the result, from half the finest unit up."""
         return {
-            f"base{part}": Cat(zeros, p.below, getattr(p, f"a{part}") + p.more).as_signed()
+            f"base{part}": Cat(p.below, getattr(p, f"a{part}") + p.more).as_signed()
             for part in range(self.config.parts)
         }
 
     def _shifted(self, value: Value, number: Value) -> Value:
         """Everything from the bit that is the result's lowest."""
-        choices = [value[self.config.frac + k :].as_signed() for k in (-1, 0, 1, 2)]
+        point = self.config.frac - self.config.finest
+        choices = [value[point + k :].as_signed() for k in (-1, 0, 1, 2)]
         low = Mux(number[0], choices[1], choices[0])
         high = Mux(number[0], choices[3], choices[2])
         return Mux(number[1], high, low)
