@@ -14,9 +14,10 @@ from hw.butterfly.jobs import nearest_job
 from hw.butterfly.loader import Loader
 from hw.butterfly.sequencer import Sequencer
 from hw.butterfly.storer import Storer
-from hw.butterfly.timing import JOBS, ButterflyTiming
-from hw.lib.credit import CreditFifo, CreditFifoConfig
+from hw.butterfly.timing import ButterflyTiming
+from hw.lib.credit import CreditFifo
 from hw.lib.pipe import Pipe
+from hw.lib.stream import SkidBuffer
 
 __all__ = ["ButterflyCore"]
 
@@ -71,13 +72,15 @@ class ButterflyCore(wiring.Component):
         m = Module()
         config, timing = self.config, self.timing
         m.submodules.loader = loader = Loader(timing)
-        m.submodules.jobs = jobs = CreditFifo(CreditFifoConfig(shape=config.job_shape, depth=JOBS))
-        m.submodules.loaded = loaded = CreditFifo(self._queue(loader.o_vector.payload.shape()))
+        m.submodules.jobs = jobs = CreditFifo(timing.job_queue)
+        m.submodules.loaded = loaded = CreditFifo(timing.loaded_queue)
         m.submodules.sequencer = sequencer = Sequencer(timing)
         m.submodules.coefficients = coefficients = Coefficients(timing)
         m.submodules.exponents = exponents = Exponents(timing)
         m.submodules.datapath = datapath = Datapath(timing)
-        m.submodules.done = done = CreditFifo(self._queue(timing.vector_shape))
+        m.submodules.done = done = CreditFifo(timing.done_queue)
+        # The storer decides late whether it needs the next vector: not in time for a queue's count.
+        m.submodules.next_done = next_done = SkidBuffer(timing.next_done)
         m.submodules.storer = storer = Storer(timing)
 
         m.d.comb += [
@@ -88,9 +91,9 @@ class ButterflyCore(wiring.Component):
             m.d.comb += loader.i_job.payload[name].eq(value)
         connect(m, flipped(self.i), loader.i)
         m.d.comb += [
-            loader.o_job.ready.eq(jobs.grant),
-            jobs.take.eq(loader.o_job.valid & jobs.grant),
-            jobs.i.valid.eq(jobs.take),
+            loader.job_grant.eq(jobs.grant),
+            jobs.take.eq(loader.o_job.valid),
+            jobs.i.valid.eq(loader.o_job.valid),
             jobs.i.payload.eq(loader.o_job.payload),
             loader.consumed.eq(sequencer.consumed),
             # Rings bound what these hold, so they need no credit of their own.
@@ -105,7 +108,8 @@ class ButterflyCore(wiring.Component):
         ]
         connect(m, jobs.o, sequencer.i)
         connect(m, loaded.o, exponents.i_vector)
-        connect(m, done.o, storer.i)
+        connect(m, done.o, next_done.i)
+        connect(m, next_done.o, storer.i)
         connect(m, storer.o, flipped(self.o))
 
         step = sequencer.o.payload
@@ -135,11 +139,11 @@ class ButterflyCore(wiring.Component):
         with Pipe(
             m,
             "asked",
-            latency=timing.shift,
+            latency=timing.asked,
             valid=sequencer.o.valid,
             **{f"of_{name}": step[name] for name in names},
         ) as p:
-            p.through(timing.shift, keep=tuple(f"of_{name}" for name in names))
+            p.through(timing.asked, keep=tuple(f"of_{name}" for name in names))
             m.d.comb += exponents.i.valid.eq(p.valid)
             for name in names:
                 m.d.comb += exponents.i.payload[name].eq(getattr(p, f"of_{name}"))
@@ -148,7 +152,3 @@ class ButterflyCore(wiring.Component):
         for unit in (exponents, datapath, storer):
             m.d.comb += unit.log2_points.eq(sequencer.log2_points)
         return m
-
-    def _queue(self, shape: Any) -> CreditFifoConfig:
-        """A queue of as many vectors as a ring has places."""
-        return CreditFifoConfig(shape=shape, depth=max(2, self.timing.most_vectors))

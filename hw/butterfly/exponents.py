@@ -1,5 +1,6 @@
 """Block floating point: each vector's shift for its next stage, known before it is asked for."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value
@@ -23,7 +24,7 @@ class Exponents(wiring.Component):
     one and two bits more. With block floating point its next shift is excess − 1; else that of the
     description. Vectors pass in the same order in every stage, so a queue holds what is known.
 
-    Contract: steps come at `i` as they are issued, `timing.shift` cycles late, and their results at
+    Contract: steps come at `i` as they are issued, `timing.asked` cycles late, and their results at
     `results`, `timing.results` after issue. A step's excess is known `timing.step_distance` cycles
     after it: the queue never runs dry.
 
@@ -35,7 +36,7 @@ class Exponents(wiring.Component):
     i_vector
         Stream of vectors that were loaded: whether they need all `data_bits`.
     shift
-        Number of the shift (−1 is 0), one cycle after each step.
+        Number of the shift (−1 is 0), two cycles after each step.
     results
         Every unit's results, and whether it saturated one.
     o
@@ -75,13 +76,19 @@ class Exponents(wiring.Component):
         depth = 1 << (timing.most_vectors - 1).bit_length()
         shape = self.queue_shape
         m.submodules.queue = queue = CreditFifo(CreditFifoConfig(shape=shape, depth=max(2, depth)))
-        step, known = self.i.payload, queue.o.payload
-        ask = self.i.valid & step.first_step
-        start = Mux(step.inverse, -self.log2_points, 0) if config.inverse else 0
-        m.d.comb += [
-            queue.o.ready.eq(ask & ~step.first_stage),
-            self.i_vector.ready.eq(ask & step.first_stage),
+        # Counts of queues follow what is asked of them: it comes from registers.
+        step: Any = Signal(self.i.payload.shape(), name="step", reset_less=True)
+        ask, ask_known, ask_loaded = Signal(), Signal(), Signal()
+        asks = self.i.valid & self.i.payload.first_step
+        m.d.sync += [
+            step.eq(self.i.payload),
+            ask.eq(asks),
+            ask_known.eq(asks & ~self.i.payload.first_stage),
+            ask_loaded.eq(asks & self.i.payload.first_stage),
         ]
+        known = queue.o.payload
+        start = Mux(step.inverse, -self.log2_points, 0) if config.inverse else 0
+        m.d.comb += [queue.o.ready.eq(ask_known), self.i_vector.ready.eq(ask_loaded)]
         excess = Mux(step.first_stage, self.i_vector.payload.full, known.excess)
         shift, exponent = Signal(2, name="shift_now"), Signal(config.exponent_shape)
         saturated = Signal()
@@ -109,25 +116,34 @@ class Exponents(wiring.Component):
         """Excess of the results of all of a vector's steps."""
         timing, config, step = self.timing, self.timing.config, self.i.payload
         flags = {name: step[name] for name in ASK_FIELDS if name != "first_stage"}
-        total = timing.excess - timing.shift
-        arrive = timing.results - timing.shift
+        total = timing.excess - timing.asked
+        arrive = timing.results - timing.asked
         with Pipe(m, "follow", latency=total, valid=self.i.valid, **flags) as p:
             keep: Any = tuple(flags)
+            p.stage("decode", keep=keep)
             p.stage("ask", keep=keep)
             p.stage("add", clipped_before=saturated, keep=keep)
             names = (*keep, "clipped_before", "exponent")
             p.through(0, keep=names[:-1], exponent=exponent)
-            p.through(arrive - 2, keep=names)
-            over = [self._over(self.results[unit].y, p.bpmm) for unit in range(config.units)]
+            p.through(arrive - 3, keep=names)
+            parts = [
+                self._over(self.results[unit].y[result][part], p.bpmm if part else Const(0, 1))
+                for unit in range(config.units)
+                for result in range(2)
+                for part in range(config.unit.parts)
+            ]
             each = Cat(self.results[unit].saturated for unit in range(config.units))
-            p.stage("flags", over=Cat(over), clipped=each, keep=names)
-            width = len(over[0])
-            of_all = Cat(
-                Cat(p.over.word_select(unit, width)[k] for unit in range(config.units)).any()
-                for k in range(width)
-            )
+            p.stage("parts", over=Cat(parts), clipped=each, keep=names)
+            width = len(parts[0])
+            own = len(parts) // config.units
+            flags = [p.over.word_select(part, width) for part in range(len(parts))]
+            of_units = [
+                _any_of(flags[unit * own : (unit + 1) * own]) for unit in range(config.units)
+            ]
+            p.stage("units", of_unit=Cat(of_units), clipped=p.clipped.any(), keep=names)
+            of_all = _any_of([p.of_unit.word_select(unit, width) for unit in range(config.units)])
             so_far = Signal(width + 1, name="so_far")
-            new = Cat(of_all, p.clipped.any())
+            new = Cat(of_all, p.clipped)
             with m.If(p.valid):
                 m.d.sync += so_far.eq(new | Mux(p.first_step, 0, so_far))
             p.stage("all", keep=names)
@@ -138,13 +154,18 @@ class Exponents(wiring.Component):
             final = Mux(wide[2], 2, wide[1]) if block else Const(0, 2)
             clipped = p.clipped_before | so_far[width] | (Const(0, 1) if block else wide[1])
             clipped_so_far = p.clipped_before | so_far[width]
+            ends = ("last_stage", "last_step", "bpmm", "inverse")
+            p.stage(
+                "count",
+                excess=count,
+                final=Mux(p.last_stage, final, 0),
+                clipped=Mux(p.last_stage, clipped, clipped_so_far),
+                keep=(*ends, "exponent"),
+            )
             p.stage(
                 "queue",
-                excess=count,
-                final=final,
-                total=p.exponent + Mux(p.last_stage, final, 0),
-                clipped=Mux(p.last_stage, clipped, clipped_so_far),
-                keep=("last_stage", "last_step", "bpmm", "inverse"),
+                total=p.exponent + p.final,
+                keep=(*ends, "excess", "final", "clipped"),
             )
         ends = p.valid & p.last_step
         again, known, done = ends & ~p.last_stage, queue.i.payload, self.o.payload
@@ -164,17 +185,13 @@ class Exponents(wiring.Component):
             done.inverse.eq(p.inverse),
         ]
 
-    def _over(self, y: Any, bpmm: Value) -> Value:
-        """Whether a unit's results need data_bits, one more, and two more."""
-        config = self.timing.config
-        unit, width = config.unit, config.butterfly.data_bits
-        flags = []
-        for first in (width - 2, width - 1, width):
-            parts = []
-            for part in range(unit.parts):
-                for result in range(2):
-                    tops = y[result][part][first:]
-                    over = tops.any() & ~tops.all()
-                    parts.append(over & ~bpmm if part else over)
-            flags.append(Cat(parts).any())
-        return Cat(flags)
+    def _over(self, part: Value, ignored: Value) -> Value:
+        """Whether a component needs data_bits, one more, and two more."""
+        width = self.timing.config.butterfly.data_bits
+        tops = [part[first:] for first in (width - 2, width - 1, width)]
+        return Cat(top.any() & ~top.all() & ~ignored for top in tops)
+
+
+def _any_of(flags: Sequence[Value]) -> Value:
+    """Bit by bit, whether one of them has it."""
+    return Cat(Cat(flag[k] for flag in flags).any() for k in range(len(flags[0])))

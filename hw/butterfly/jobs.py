@@ -28,14 +28,15 @@ def by_size(config: ButterflyConfig, log2_points: Value, what: Callable[[int], i
     return Array(Const(value) for value in values)[log2_points]
 
 
-def own_copy(m: Module, value: Value, number: int) -> Signal:
+def own_copy(m: Module, value: Value, number: int) -> Value:
     """`value` a cycle later, in a register of the user's own, near what needs it.
 
-    Registers that begin with different values, `number`, are not merged into one by synthesis.
+    Registers that begin with different values or hold opposite ones are not merged into one by
+    synthesis: there are four of them, by `number`.
     """
-    copy = Signal(value.shape(), name="own_copy", init=number)
-    m.d.sync += copy.eq(value)
-    return copy
+    copy = Signal(len(value), name="own_copy", init=-(number >> 1 & 1))
+    m.d.sync += copy.eq(~value if number & 1 else value)
+    return (~copy if number & 1 else copy)[: len(value)]
 
 
 def nearest_job(config: ButterflyConfig, job: Any) -> dict[str, Value]:

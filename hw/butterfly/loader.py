@@ -22,14 +22,17 @@ class Loader(wiring.Component):
     Contract: every vector of a job is taken word by word, once the ring has a place for it. Before
     the first of another size than the one before, the ring must have become empty; the first then
     begins at line 0. A vector of a matrix of increasing strides is stored bit-reversed; one for the
-    inverse FFT with its parts exchanged. `i_job` is passed on at `o_job` as it is.
+    inverse FFT with its parts exchanged. A job is taken only with `job_grant`, and passed on at
+    `o_job` a cycle later as it is.
 
     *Timing*: a transfer is written `LOAD_LATENCY` cycles later, and its vector told one cycle after
     that. `i.ready` comes from a register.
 
     *Members*
-    i_job, o_job
-        Streams of jobs: passed on in the cycle in which a job is taken.
+    i_job
+        Stream of jobs.
+    o_job, job_grant
+        Push of jobs; there is room for one more.
     i
         Stream of words.
     enable, line, data
@@ -41,7 +44,8 @@ class Loader(wiring.Component):
     """
 
     i_job: stream.Interface
-    o_job: stream.Interface
+    o_job: Push
+    job_grant: Signal
     i: stream.Interface
     enable: Signal
     line: Any
@@ -55,7 +59,8 @@ class Loader(wiring.Component):
         super().__init__(
             {
                 "i_job": In(stream.Signature(config.job_shape)),
-                "o_job": Out(stream.Signature(config.job_shape)),
+                "o_job": Out(PushSignature(config.job_shape)),
+                "job_grant": In(1),
                 "i": In(stream.Signature(config.i_shape)),
                 "enable": Out(config.banks),
                 "line": Out(ArrayLayout(ring.ram.address_width, 2)),
@@ -91,7 +96,7 @@ class Loader(wiring.Component):
         ready = Signal()
         one = Signal.like(within, name="one", reset_less=True)
         for figure, what in (
-            (places.capacity, timing.batch_vectors),
+            (places.capacity, lambda n: 1 << timing.batch_vectors(n)),
             (one, lambda n: 1 << config.stages - n),
             (again, lambda n: (1 << n - log2_stream) - 2),
         ):
@@ -130,13 +135,15 @@ class Loader(wiring.Component):
         config, job = self.timing.config, self.i_job.payload
         resized = Signal()
         asked: Any = Signal.like(job.vectors, name="asked")
-        m.d.comb += self.o_job.payload.eq(job)
+        # The grant is one of cycles before, but jobs are not taken in adjacent cycles.
+        told = Signal(name="told_job")
+        told_job = Signal(job.shape(), name="told_job_payload", reset_less=True)
+        take = self.i_job.valid & self.i_job.ready
+        m.d.sync += [told.eq(take), told_job.eq(job)]
+        m.d.comb += [self.o_job.valid.eq(told), self.o_job.payload.eq(told_job)]
         with m.FSM(name="load"):
             with m.State("TAKE"):
-                m.d.comb += [
-                    self.i_job.ready.eq(self.o_job.ready),
-                    self.o_job.valid.eq(self.i_job.valid),
-                ]
+                m.d.comb += self.i_job.ready.eq(self.job_grant)
                 m.d.sync += [
                     asked.eq(job.vectors),
                     modes.reverse.eq(is_increasing(config, job)),
@@ -144,7 +151,7 @@ class Loader(wiring.Component):
                     modes.real.eq(is_bpmm(config, job)),
                     resized.eq(log2_points != job.log2_points),
                 ]
-                with m.If(self.i_job.valid & self.o_job.ready):
+                with m.If(take):
                     m.d.sync += log2_points.eq(job.log2_points)
                     m.next = "RESIZE"
             with m.State("RESIZE"):

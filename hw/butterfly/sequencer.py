@@ -93,14 +93,16 @@ class Sequencer(wiring.Component):
         batch: Any = Signal(self.batch_shape, name="batch", reset_less=True)
         offered, taken, idle = Signal(name="offered"), Signal(name="taken"), Signal(name="idle")
         capacity = Signal(range(timing.most_vectors + 1), name="capacity")
+        places = Signal(timing.most_vectors + 1, name="places")
         # Figures of the size take two cycles to look up; it changes when nothing is under way.
         size = own_copy(m, self.log2_points, 1)
         m.d.sync += [
             capacity.eq(by_size(timing.config, size, timing.batch_vectors)),
+            places.eq(by_size(timing.config, size, lambda n: 1 << timing.batch_vectors(n))),
             output.free.eq(self.stored),
         ]
         m.d.comb += [
-            output.capacity.eq(capacity),
+            output.capacity.eq(places),
             output.restart.eq(self.restart),
         ]
         # The last take is not seen before a cycle of rest.
@@ -125,8 +127,13 @@ class Sequencer(wiring.Component):
         loaded = Signal(range(timing.most_vectors + 1))
         left: Any = Signal.like(job.vectors, name="left")
         enough, in_use, taken_1 = Signal(), Signal(), Signal()
-        same, finished = Signal(), Signal()
+        same, finished, too_many = Signal(), Signal(), Signal()
+        restart = Signal(name="restart_now")
+        m.d.comb += self.restart.eq(restart)
         m.d.sync += [
+            restart.eq(0),
+            # Settled when it is looked at: what is left rests for cycles before.
+            too_many.eq(greater(left, capacity)),
             taken_1.eq(taken),
             loaded.eq(loaded + self.loaded - Mux(taken_1, batch.vectors, 0)),
             enough.eq(~greater(batch.vectors, loaded)),
@@ -150,13 +157,13 @@ class Sequencer(wiring.Component):
             with m.State("LOOK_UP"):
                 m.next = "LOOKED_UP"
             with m.State("LOOKED_UP"):
+                m.d.sync += restart.eq(1)
                 m.next = "RESTART"
             with m.State("RESTART"):
-                m.d.comb += self.restart.eq(1)
                 m.next = "SIZE"
             with m.State("SIZE"):
                 m.d.sync += [
-                    batch.vectors.eq(Mux(greater(capacity, left), left, capacity)),
+                    batch.vectors.eq(Mux(too_many, capacity, left)),
                     batch.bpmm.eq(bpmm),
                     batch.inverse.eq(is_inverse(config, job)),
                     batch.rotate.eq(bpmm & ~is_increasing(config, job)),
@@ -202,12 +209,13 @@ class Sequencer(wiring.Component):
         distance = Signal(signed(timing.log2_batch_lines + 6), init=-1)
         now: Any = Signal(self.flags_shape, name="now", init={"last_stage": 1})
         held, running, release = Signal(), Signal(), Signal()
+        begun, penultimate, asks_place = Signal(), Signal(), Signal()
         cycles_again, vectors_again = Signal(cycles.shape()), Signal(vectors.shape())
         distance_again, last = Signal(distance.shape()), Signal(now.stage.shape())
         # Of the size alone, which rests long before a batch begins.
         for figure, what in (
             (cycles_again, lambda n: timing.vector_cycles(n) - 2),
-            (distance_again, lambda n: timing.vector_cycles(n) + timing.step_distance - 3),
+            (distance_again, lambda n: timing.vector_cycles(n) + timing.step_distance - 4),
             (last, lambda n: n - 2),
         ):
             m.d.sync += figure.eq(by_size(timing.config, size, what))
@@ -217,22 +225,29 @@ class Sequencer(wiring.Component):
         vector_ends = cycles[-1]
         stage_ends = vector_ends & vectors[-1]
         batch_ends = stage_ends & now.last_stage
-        waits = held & ~distance[-1] | now.first_step & now.last_stage & output.full
+        waits = held & (begun | ~distance[-1]) | asks_place & output.full
         begins, rests = offered & ~running, batch_ends & ~offered
         m.d.comb += [
             issue.eq(running & ~waits),
             advance.eq(begins | issue & ~rests),
             taken.eq(begins | offered & issue & batch_ends),
             idle.eq(~running & ~offered),
-            output.take.eq(issue & now.first_step & now.last_stage),
+            output.take.eq(issue & asks_place),
         ]
-        # Down to −1, where it stays.
-        counted = distance - ~distance[-1]
-        m.d.sync += distance.eq(Mux(issue & now.stage_begins, distance_again, counted))
+        # Down to −1, where it stays. It is set a cycle late.
+        with m.If(begun | ~distance[-1]):
+            m.d.sync += distance.eq(Mux(begun, distance_again, distance - 1))
+        m.d.sync += [
+            begun.eq(issue & now.stage_begins),
+            # A cycle late too, when it matters: a stage takes longer, and the first is never it.
+            penultimate.eq(~now.last_stage & (now.stage == last)),
+        ]
+        becomes_last = Mux(stage_ends, penultimate, now.last_stage)
         with m.If(advance):
             m.d.sync += [
                 cycles.eq(Mux(vector_ends, cycles_again, cycles - 1)),
                 now.first_step.eq(vector_ends),
+                asks_place.eq(vector_ends & becomes_last),
                 now.stage_begins.eq(stage_ends),
                 held.eq(stage_ends & ~now.last_stage),
             ]
@@ -243,7 +258,7 @@ class Sequencer(wiring.Component):
             m.d.sync += [
                 now.stage.eq(Mux(now.last_stage, 0, now.stage + 1)),
                 now.first_stage.eq(now.last_stage),
-                now.last_stage.eq(~now.last_stage & (now.stage == last)),
+                now.last_stage.eq(penultimate),
             ]
         with m.If(issue & rests):
             m.d.sync += running.eq(0)

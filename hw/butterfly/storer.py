@@ -9,7 +9,6 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from hw.butterfly.jobs import by_size, own_copy
 from hw.butterfly.timing import ButterflyTiming
-from hw.lib.arith import saturate
 from hw.lib.credit import CreditFifo
 from hw.lib.pipe import Pipe
 
@@ -20,8 +19,9 @@ class Storer(wiring.Component):
     """Reads a vector's words, divides them by 2^shift, rounds half up, saturates to `data_bits`.
 
     Contract: vectors are told at `i` in the order in which they lie in the ring; each leaves as one
-    transfer after the other. When `restart` is high, nothing waits and the next vector begins at
-    line 0. Of a matrix's vector imaginary parts are zero; those of the inverse are exchanged.
+    transfer after the other. When `restart` is high, nothing waits and the next vector, two
+    cycles later at the earliest, begins at line 0; so before the first one. Of a matrix's vector
+    imaginary parts are zero; those of the inverse are exchanged.
 
     *Timing*: one transfer a cycle, the first `timing.store_latency` cycles after its vector.
 
@@ -69,9 +69,9 @@ class Storer(wiring.Component):
         timing, config, vector = self.timing, self.timing.config, self.i.payload
         m.submodules.queue = queue = CreditFifo(timing.store_queue)
         log2_stream = config.stream_words.bit_length() - 1
-        at = Signal(timing.log2_batch_lines + config.log2_line - log2_stream)
+        at = Signal(timing.log2_batch_lines + config.log2_line - log2_stream, reset_less=True)
         # One less than is left after this transfer, so that the sign says "the last".
-        left = Signal(signed(config.stages - log2_stream + 1))
+        left = Signal(signed(config.stages - log2_stream + 1), reset_less=True)
         again = Signal.like(left, name="again")
         ask, last = Signal(name="ask"), left[-1]
         size = own_copy(m, self.log2_points, 2)
@@ -82,10 +82,11 @@ class Storer(wiring.Component):
             self.stored.eq(ask & last),
         ]
         # The queue's count sees what was asked a cycle later.
-        m.d.sync += queue.take.eq(ask)
+        restart = Signal(name="restart_late")
+        m.d.sync += [queue.take.eq(ask), restart.eq(self.restart)]
         with m.If(ask):
             m.d.sync += [at.eq(at + 1), left.eq(Mux(last, again, left - 1))]
-        with m.If(self.restart):
+        with m.If(restart):
             m.d.sync += [at.eq(0), left.eq(again)]
 
         held = {
@@ -100,19 +101,27 @@ class Storer(wiring.Component):
             pipe.stage("line", index=pipe.index, keep=keep)
             m.d.comb += self.line.eq(pipe.index[p + 1 :])
             lane = pipe.index[log2_stream:p]
-            pipe.stage("read", choice=Cat(lane, pipe.index[p:].xor()), keep=keep)
-            pipe.through(timing.ring.latency - 1, keep=(*keep, "choice"))
-            words: dict[str, Any] = {}
-            group = config.units // config.stream_words
-            for k in range(config.stream_words):
-                banks = [
-                    self.data[half * config.units + g * config.stream_words + k]
-                    for half in range(2)
-                    for g in range(group)
-                ]
-                word = Array(Value.cast(bank) for bank in banks)[pipe.choice]
-                words[f"word{k}"] = word
-            pipe.stage("choose", keep=keep, **words)
+            pipe.stage("read", lane=lane, half=pipe.index[p:].xor(), keep=keep)
+            pipe.through(timing.ring.latency - 1, keep=(*keep, "lane", "half"))
+            # Memories lie far apart: one gate on the way from each.
+            units, words = config.units, list(self.data)
+            pipe.stage(
+                "half",
+                keep=(*keep, "lane"),
+                **{
+                    f"of_lane{unit}": Mux(
+                        pipe.half, Value.cast(words[units + unit]), Value.cast(words[unit])
+                    )
+                    for unit in range(units)
+                },
+            )
+            chosen: dict[str, Any] = {
+                f"word{k}": Array(
+                    getattr(pipe, f"of_lane{unit}") for unit in range(k, units, config.stream_words)
+                )[pipe.lane]
+                for k in range(config.stream_words)
+            }
+            pipe.stage("lane", keep=keep, **chosen)
             # Half a unit of what is kept.
             half_unit = Mux(pipe.shift == 2, 2, pipe.shift == 1)
             sums: dict[str, Any] = {}
@@ -121,15 +130,20 @@ class Storer(wiring.Component):
                     value = self._part(getattr(pipe, f"word{k}"), part)
                     sums[f"sum{k}_{part}"] = value + half_unit
             pipe.stage("round", keep=keep, **sums)
-            results: dict[str, Any] = {}
-            for name in sums:
-                value = getattr(pipe, name)
-                shifted = [(value >> by).as_signed() for by in range(3)]
-                chosen = Mux(pipe.shift[1], shifted[2], Mux(pipe.shift[0], shifted[1], shifted[0]))
-                results[name] = saturate(chosen, signed(config.butterfly.data_bits))
-            results = self._in_place(pipe, results)
             kept = ("exponent", "saturated", "last")
-            pipe.stage("result", keep=kept, **results)
+            shifted: dict[str, Any] = {}
+            for name in sums:
+                shifted |= self._shifted(name, getattr(pipe, name), pipe.shift)
+            pipe.stage("shift", keep=(*kept, "bpmm", "inverse"), **shifted)
+            results = {
+                name: Mux(
+                    getattr(pipe, f"over_{name}"),
+                    _greatest(getattr(pipe, f"sign_{name}"), config.butterfly.data_bits),
+                    getattr(pipe, name),
+                )
+                for name in sums
+            }
+            pipe.stage("result", keep=kept, **self._in_place(pipe, results))
             m.d.comb += queue.i.valid.eq(pipe.valid)
             payload = queue.i.payload
             for name in kept:
@@ -144,6 +158,18 @@ class Storer(wiring.Component):
     def _part(self, packed: Value, part: int) -> Value:
         return packed.word_select(part, self.timing.config.unit.word_bits).as_signed()
 
+    def _shifted(self, name: str, value: Value, shift: Value) -> dict[str, Any]:
+        """A result's bits, whether it needs more of them, and its sign."""
+        bits = self.timing.config.butterfly.data_bits
+        low = [value[by : by + bits] for by in range(3)]
+        tops = [value[by + bits - 1 :] for by in range(3)]
+        over = [top.any() & ~top.all() for top in tops]
+        return {
+            name: Mux(shift[1], low[2], Mux(shift[0], low[1], low[0])),
+            f"over_{name}": Mux(shift[1], over[2], Mux(shift[0], over[1], over[0])),
+            f"sign_{name}": value[-1],
+        }
+
     def _in_place(self, pipe: Pipe, results: dict[str, Any]) -> dict[str, Any]:
         """Parts exchanged for the inverse, and no imaginary part of a matrix's vector."""
         config = self.timing.config
@@ -155,3 +181,8 @@ class Storer(wiring.Component):
             placed[f"sum{k}_0"] = Mux(pipe.inverse, im, re)
             placed[f"sum{k}_1"] = Mux(pipe.bpmm, 0, Mux(pipe.inverse, re, im))
         return placed
+
+
+def _greatest(sign: Value, bits: int) -> Value:
+    """The greatest number of that many bits, or the least."""
+    return Cat((~sign).replicate(bits - 1), sign)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from amaranth.lib.data import StructLayout
 
@@ -9,6 +10,7 @@ from hw.butterfly.banks import BanksConfig
 from hw.butterfly.config import MAX_BATCH, ButterflyConfig
 from hw.butterfly.twiddles import TwiddleConfig
 from hw.lib.credit import CreditFifoConfig
+from hw.lib.stream import SkidBufferConfig
 
 __all__ = ["JOBS", "LOAD_LATENCY", "ButterflyTiming"]
 
@@ -52,6 +54,11 @@ class ButterflyTiming:
         """Place at which a vector's shift is decided: it is used with the words."""
         return self.words - 1
 
+    @property
+    def asked(self) -> int:
+        """Place at which a step asks for its vector's shift: decoded, then decided."""
+        return self.shift - 1
+
     @cached_property
     def results(self) -> int:
         """Place at which the units' results are there."""
@@ -66,14 +73,43 @@ class ButterflyTiming:
     def excess(self) -> int:
         """Place at which a vector's excess is queued, counted from its last step.
 
-        Flags of each unit, of all and of all steps, excess and exponent.
+        Flags of each component, of each unit, of all and of all steps; excess; exponent.
         """
-        return self.results + 3
+        return self.results + 5
 
     @property
     def told(self) -> int:
         """Place at which a vector is told to be done, counted from its last step."""
         return self.excess + 1
+
+    @property
+    def offered(self) -> int:
+        """Place at which a vector that is done is offered to the storer, counted as before."""
+        return self.told + self.done_queue.latency + self.next_done.latency
+
+    def _vectors_queue(self, shape: Any) -> CreditFifoConfig:
+        """A queue of as many vectors as a ring has places."""
+        return CreditFifoConfig(shape=shape, depth=self.most_vectors)
+
+    @cached_property
+    def loaded_queue(self) -> CreditFifoConfig:
+        """The queue of vectors that are loaded: whether they need all `data_bits`."""
+        return self._vectors_queue(StructLayout({"full": 1}))
+
+    @cached_property
+    def done_queue(self) -> CreditFifoConfig:
+        """The queue of vectors that are done."""
+        return self._vectors_queue(self.vector_shape)
+
+    @cached_property
+    def next_done(self) -> SkidBufferConfig:
+        """The next of them, in registers."""
+        return SkidBufferConfig(shape=self.vector_shape)
+
+    @cached_property
+    def job_queue(self) -> CreditFifoConfig:
+        """The queue of jobs that the loader took."""
+        return CreditFifoConfig(shape=self.config.job_shape, depth=JOBS)
 
     @property
     def step_distance(self) -> int:
@@ -87,8 +123,11 @@ class ButterflyTiming:
 
     @property
     def store_read(self) -> int:
-        """Cycles from the asking for words to their push: line, memory, choice, sum, result."""
-        return 1 + self.ring.latency + 1 + 1 + 1
+        """Cycles from asking for words to their push.
+
+        Line, memory, half, lane, sum, shift, result.
+        """
+        return 1 + self.ring.latency + 5
 
     @cached_property
     def store_queue(self) -> CreditFifoConfig:

@@ -17,6 +17,9 @@ __all__ = ["ButterflyCycles", "JobSize", "butterfly_cycles"]
 PLANNED = 3
 """Cycles from the size of a batch until it can be offered: rest, compare, wait."""
 
+JOB_LATENCY = 2
+"""Cycles from a job's transfer to its offer to the planner: passed on, queue."""
+
 NEXT = 2
 """Cycles from the start of a batch until its job may be done: taken, next."""
 
@@ -127,7 +130,7 @@ class _Core:
         if job.bpmm and not self.held:
             stages = job.points.bit_length() - 1
             self.cycles.weights += self.matrices.load(stages * self.timing.vector_cycles(stages))
-        plan = max(self.done[-1] + 1 if self.done else 0, taken + 1) + 1
+        plan = max(self.done[-1] + 1 if self.done else 0, taken + JOB_LATENCY) + 1
         if resized:
             # Nothing runs, and everything is stored.
             drained = self.stored[-1] + STORED + LATE if self.stored else 0
@@ -200,7 +203,7 @@ class _Core:
 
     def _store(self, job: JobSize, last_step: int) -> None:
         """A vector leaves when its last step's results are known, and the one before has left."""
-        told = last_step + COUNTED + self.timing.told + 1
+        told = last_step + COUNTED + self.timing.offered
         ask = max(told, self.stored[-1] + 1 if self.stored else 0)
         transfers = job.points // self.config.stream_words
         latency = self.timing.store_latency

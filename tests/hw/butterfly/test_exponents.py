@@ -61,7 +61,7 @@ def test_every_shift_and_exponent(name, vectors, own):
     config, rng = CONFIGS[name], random.Random(f"{name}{vectors}")
     timing, butterfly = ButterflyTiming(config), config.butterfly
     steps = schedule(timing, vectors, own, rng)
-    arrive = timing.results - timing.shift
+    arrive = timing.results - timing.asked
     results = {cycle + arrive: results_of(config, rng) for cycle in steps}
     loaded = [rng.randrange(2) for _ in range(2 * vectors)]
     offers = Offers("i_vector", loaded)
@@ -92,7 +92,7 @@ def test_every_shift_and_exponent(name, vectors, own):
                 state |= {"exponent": -STAGES * step["inverse"], "saturated": 0}
             state["exponent"] += state["number"] - 1
             state["excess"] = 0
-        assert trace[cycle + 1]["shift"] == state["number"]
+        assert trace[cycle + 2]["shift"] == state["number"]
         for each in results[cycle + arrive]:
             state["saturated"] |= each["saturated"]
             for word in each["y"]:

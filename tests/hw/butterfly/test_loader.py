@@ -33,7 +33,7 @@ def load(timing, jobs, seed):
         return {
             **job_offers.inputs(trace),
             **offers.inputs(trace),
-            "o_job__ready": int(rng.random() < 0.5),
+            "job_grant": int(rng.random() < 0.5),
             "consumed": int(consumed),
         }
 

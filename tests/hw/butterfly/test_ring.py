@@ -17,7 +17,7 @@ def test_full_and_empty_follow_takes_and_frees():
         take = not restart and not full and rng.random() < 0.6
         free = not restart and not empty and rng.random() < 0.5
         stimulus.append(
-            {"capacity": given, "restart": restart, "take": int(take), "free": int(free)}
+            {"capacity": 1 << given, "restart": restart, "take": int(take), "free": int(free)}
         )
         expected.append({"full": int(full), "empty": int(before == 0)})
         before = used

@@ -85,7 +85,7 @@ def test_words_leave_in_order_and_rounded(name, stalled):
         banks[half * config.units + lane, line_of(index, config.log2_units)] = word
 
     def inputs_of(trace):
-        begin = len(trace) >= 4
+        begin = len(trace) >= 5
         lines.append(trace[-1]["line"] if trace else 0)
         # Two cycles from a line to its words.
         line = lines[-2] if len(lines) > 1 else 0
