@@ -11,7 +11,6 @@ from hw.attention.block_ring import BlockRing
 from hw.attention.config import AttentionConfig
 from hw.attention.divide import Divide
 from hw.attention.normalise import Normaliser
-from hw.attention.operand import Operand
 from hw.attention.output import Output
 from hw.attention.row_max import TileRowMax
 from hw.attention.score_alu import ScoreAlu
@@ -24,6 +23,7 @@ from hw.attention.weigher import Weigher
 from hw.attention.weight_tiles import WeightTiles
 from hw.dispatch.core import Dispatcher
 from hw.dispatch.tokens import TokenMask
+from hw.lib.operand import Operand
 from hw.lib.pipe import Pipe, delay
 from hw.lib.ram_fifo import RamFifo
 from hw.lib.stream import Fork, ForkConfig, SkidBuffer, SkidBufferConfig

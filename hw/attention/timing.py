@@ -10,7 +10,6 @@ from hw.attention.block_ring import BlockRingConfig
 from hw.attention.config import AttentionConfig
 from hw.attention.divide import DivideConfig
 from hw.attention.normalise import NormaliserConfig
-from hw.attention.operand import OperandConfig
 from hw.attention.output import OutputConfig
 from hw.attention.row_max import TileRowMaxConfig
 from hw.attention.row_ops import final_shape, weight_shape
@@ -23,6 +22,7 @@ from hw.attention.weigher import WeigherConfig
 from hw.attention.weight_tiles import WeightTilesConfig
 from hw.dispatch.config import DispatchConfig, DispatchSizes
 from hw.dispatch.tokens import TokenMask
+from hw.lib.operand import OperandConfig
 from hw.lib.ram_fifo import RamFifoConfig
 from hw.prim.ram import RamConfig
 from spec.rows import TableRow

@@ -7,10 +7,10 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.data import ArrayLayout, StructLayout
 from amaranth.lib.wiring import In, Out
 
-from hw.attention.operand import Operand, OperandConfig
 from hw.butterfly.timing import ButterflyTiming
 from hw.butterfly.twiddles import Twiddles
 from hw.lib.credit import Push, PushSignature
+from hw.lib.operand import Operand, OperandConfig
 from hw.lib.pipe import Pipe, delay
 
 __all__ = ["Coefficients"]

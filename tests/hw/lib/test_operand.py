@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gen.emit import emit_rtlil
-from hw.attention.operand import Operand, OperandConfig
+from hw.lib.operand import Operand, OperandConfig
 from hw.prim.target import Target
 from tests.support.netlist import differences, run_verilog
 
