@@ -5,7 +5,8 @@ import random
 import pytest
 
 from hw.butterfly.unit import ButterflyUnit, UnitConfig
-from spec.fixed import Rounding, bounds, round_shift, saturate
+from spec.fixed import bounds
+from tests.support.butterfly_unit import unit_results
 from tests.support.push import pushed
 
 CONFIGS = {
@@ -37,20 +38,6 @@ def pair(rng, config):
     }
 
 
-def expected(config, pushed_in):
-    a, b, c = pushed_in["a"], pushed_in["b"], pushed_in["coefficient"]
-    down = config.frac + pushed_in["shift"] - 1
-    if pushed_in["bpmm"]:
-        totals = [[c[0] * a[0] + c[1] * b[0]], [c[2] * a[0] + c[3] * b[0]]]
-    else:
-        t = (c[0] * b[0] + c[1] * b[1], c[2] * b[1] + c[3] * b[0])
-        base = [part << config.frac for part in a]
-        totals = [[base[k] + sign * t[k] for k in range(2)] for sign in (1, -1)]
-    exact = [[round_shift(total, down, Rounding.HALF_UP) for total in each] for each in totals]
-    kept = [[saturate(value, config.word_bits, True) for value in each] for each in exact]
-    return {"y": kept, "saturated": int(kept != exact)}
-
-
 def shown(config, pushed_in, result):
     """A result without imaginary parts that mean nothing."""
     parts = 1 if pushed_in["bpmm"] else config.parts
@@ -64,7 +51,7 @@ def test_unit_equals_its_equation(name):
     got = pushed(ButterflyUnit(config), pushes, cycles=config.latency + 2)
     latency = config.latency
     assert set(got) == {cycle + latency for cycle in pushes}
-    want = {cycle + latency: expected(config, each) for cycle, each in pushes.items()}
+    want = {cycle + latency: unit_results(config, each) for cycle, each in pushes.items()}
     fits = {cycle for cycle, each in want.items() if not each["saturated"]}
     assert 100 < len(fits) < len(want)
     for cycle in want if config.saturates else fits:
