@@ -40,7 +40,7 @@ def encoded(messages, pause=lambda: False):
             return {"clear": 0, "i__valid": 0, "finish": 1}
         return {"clear": 0, "finish": 0, "i__valid": 0}
 
-    react(dut, sum(2 * len(each) + 300 for each in messages) + 20, inputs)
+    react(dut, sum(2 * len(each) + 6 for each in messages) + 4, inputs)
     assert len(results) == len(messages)
     return results
 

@@ -1,0 +1,392 @@
+"""Acts on the requests of a link, each once, and writes their answers."""
+
+from enum import Enum
+from typing import Any
+
+from amaranth.hdl import Array, Cat, Const, Module, Signal, Value
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.bus.link_config import LinkConfig
+from hw.bus.register_file import ADDRESS_BITS, AccessSignature
+from hw.lib.credit import Push, PushSignature
+from hw.prim.ram import RamRead, RamReadSignature
+from spec.link import (
+    ADDRESS_BYTES,
+    COUNT_BYTES,
+    CRC_BYTES,
+    HEAD_BYTES,
+    LENGTH_OF,
+    NONCE_BYTES,
+    REGISTER_BYTES,
+    Kind,
+    Status,
+)
+
+__all__ = ["Executor", "core_members"]
+
+ARGUMENT_BYTES = {
+    Kind.READ: ADDRESS_BYTES,
+    Kind.WRITE: REGISTER_BYTES + ADDRESS_BYTES,
+    Kind.SEND: 1,
+    Kind.RECEIVE: COUNT_BYTES + 1,
+}
+"""Fetched before a request is acted on."""
+
+
+class Then(Enum):
+    """Where FETCH and EMIT go on to."""
+
+    DECIDE = 0
+    ACT = 1
+    FEED = 2
+    NONCE = 3
+    BODY = 4
+    SAY = 5
+    TAKE = 6
+    TAIL = 7
+    FINISH = 8
+
+
+def core_members(config: LinkConfig) -> dict[str, wiring.Member]:
+    """The register access port, and the streams to and from the core."""
+    members: dict[str, wiring.Member] = {"registers": Out(AccessSignature())}
+    for k, width in enumerate(config.send_widths):
+        members[f"o_core_{k}"] = Out(stream.Signature(width))
+    for k, width in enumerate(config.receive_widths):
+        members[f"i_core_{k}"] = In(stream.Signature(width))
+    return members
+
+
+class Executor(wiring.Component):
+    """One request at a time: read it from its memory, act on it, answer it.
+
+    Contract, once `received` says that a sound request lies in the memory (docs/link.md):
+
+    - IDENTIFY opens a session, and its seq is the last one.
+    - A request whose seq is the last one is not acted on: its answer, which lies encoded in the
+      answer's memory, is sent again.
+    - A request whose seq is the one after is acted on, and its seq is the last one from before
+      anything is done.
+    - Any other closes the session: nothing more is acted on before the next IDENTIFY.
+
+    Waiting for streams of the core ends after `config.patience_cycles` in all; registers answer by
+    the contract of their port. A word is offered to the core if and only if it is counted in the
+    answer, and taken from the core if and only if it is in the answer.
+
+    *Members*
+    received, length
+        A request of so many bytes lies in the memory that `read` reads. Only while not `busy`.
+    busy
+        A request is acted on or answered.
+    read
+        The request's memory, which does not change while `busy`.
+    crc_clear, crc_byte, crc_busy, crc_register
+        A `hw.bus.crc.Crc32`, which is the executor's while `busy`; it is left cleared.
+    clear, finish, encode, encoded
+        A `hw.bus.cobs.CobsEncoder` into the answer's memory; `encoded` is its count.
+    send, sending
+        Start and busy of a `hw.bus.frames.FrameSender` of the answer's memory.
+    registers
+        The register access port.
+    o_core_<k>, i_core_<k>
+        Streams to and from the core, also in the lists `to_core` and `from_core`.
+    """
+
+    received: Signal
+    length: Signal
+    busy: Signal
+    read: RamRead
+    crc_clear: Signal
+    crc_byte: Push
+    crc_busy: Signal
+    crc_register: Signal
+    clear: Signal
+    finish: Signal
+    encode: stream.Interface
+    encoded: Signal
+    send: Signal
+    sending: Signal
+    registers: Any
+
+    def __init__(self, config: LinkConfig):
+        self.config = config
+        length = range(config.buffer_bytes + 1)
+        super().__init__(
+            {
+                "received": In(1),
+                "length": In(length),
+                "busy": Out(1),
+                "read": Out(RamReadSignature(config.ram)),
+                "crc_clear": Out(1),
+                "crc_byte": Out(PushSignature(8)),
+                "crc_busy": In(1),
+                "crc_register": In(32),
+                "clear": Out(1),
+                "finish": Out(1),
+                "encode": Out(stream.Signature(8)),
+                "encoded": In(length),
+                "send": Out(1),
+                "sending": In(1),
+                **core_members(config),
+            }
+        )
+        self.to_core = [getattr(self, f"o_core_{k}") for k in range(len(config.send_widths))]
+        self.from_core = [getattr(self, f"i_core_{k}") for k in range(len(config.receive_widths))]
+        self.session, self.last = Signal(), Signal(8)
+        self.seq, self.kind, self.status = Signal(8), Signal(4), Signal(4)
+        self.at, self.end = Signal(length), Signal(length)
+        self.word = Signal(8 * config.word_bytes, reset_less=True)
+        self.left = Signal(range(config.word_bytes + 1))
+        self.waited = Signal(range(config.ram.latency + 1))
+        self.then = Signal(Then)
+        self.which = Signal(range(max(2, len(self.to_core), len(self.from_core))))
+        self.count = Signal(8 * COUNT_BYTES)
+        self.patience = Signal(range(config.patience_cycles + 1))
+        self.fed, self.feed = Signal(), Signal()
+        self.taken, self.take = Signal(), Signal()
+
+    def elaborate(self, platform: object) -> Module:
+        """Fetch, decide, act, answer; whatever has several bytes passes through `word`."""
+        m = Module()
+        self._join_core(m)
+        m.d.comb += [
+            self.busy.eq(1),
+            self.read.address.eq(self.at),
+            self.encode.payload.eq(self.word[:8]),
+            self.crc_byte.valid.eq(self.encode.valid & self.encode.ready),
+            self.crc_byte.payload.eq(self.word[:8]),
+        ]
+        with m.FSM():
+            self._fetch(m)
+            self._decide(m)
+            self._act(m)
+            self._ask_registers(m)
+            self._feed_core(m)
+            self._answer(m)
+            self._identify(m)
+            self._drain_core(m)
+            self._end(m)
+        return m
+
+    def _join_core(self, m: Module) -> None:
+        """A register before each stream to the core holds what is offered; none from the core."""
+        for k, o in enumerate(self.to_core):
+            valid = Signal(name=f"valid_{k}")
+            payload = Signal(self.config.send_widths[k], reset_less=True, name=f"payload_{k}")
+            m.d.comb += [o.valid.eq(valid), o.payload.eq(payload)]
+            with m.If(o.ready):
+                m.d.sync += valid.eq(0)
+            with m.If(self.which == k):
+                m.d.comb += self.fed.eq(self.feed & ~valid)
+                with m.If(self.fed):
+                    highest = self.word[-8 * self.config.send_bytes[k] :]
+                    m.d.sync += [valid.eq(1), payload.eq(highest)]
+        for k, i in enumerate(self.from_core):
+            with m.If(self.which == k):
+                m.d.comb += [i.ready.eq(self.take), self.taken.eq(self.take & i.valid)]
+
+    def _through(self, m: Module, state: str, count: Value | int, then: Then) -> None:
+        """Go to FETCH or EMIT for `count` bytes, and from there to `then`."""
+        m.d.sync += [self.left.eq(count), self.then.eq(then), self.waited.eq(0)]
+        m.next = state
+
+    def _go_on(self, m: Module, *states: Then) -> None:
+        with m.Switch(self.then):
+            for state in states:
+                with m.Case(state):
+                    m.next = state.name
+
+    def _shift(self, m: Module) -> None:
+        """The next byte comes in above, the lowest is gone."""
+        m.d.sync += [
+            self.word.eq(Cat(self.word[8:], self.read.data)),
+            self.left.eq(self.left - 1),
+        ]
+
+    def _fetch(self, m: Module) -> None:
+        """FETCH: the next `left` bytes of the request become the highest of `word`."""
+        with m.State("IDLE"):
+            m.d.comb += self.busy.eq(0)
+            m.d.sync += [self.at.eq(0), self.end.eq(self.length - CRC_BYTES)]
+            with m.If(self.received):
+                self._through(m, "FETCH", HEAD_BYTES, Then.DECIDE)
+        with m.State("FETCH"):
+            m.d.sync += self.waited.eq(self.waited + 1)
+            with m.If(self.waited == self.config.ram.latency):
+                self._shift(m)
+                m.d.sync += [self.waited.eq(0), self.at.eq(self.at + 1)]
+                with m.If(self.left == 1):
+                    self._go_on(m, Then.DECIDE, Then.ACT, Then.FEED, Then.NONCE)
+                with m.Elif((self.then == Then.FEED) & (self.at + 1 == self.end)):
+                    # The request ends within a word.
+                    m.d.sync += self.status.eq(Status.BAD_REQUEST)
+                    m.next = "ANSWER"
+
+    def _decide(self, m: Module) -> None:
+        """DECIDE: whether to act, to repeat, or to refuse."""
+        seq, kind = self.word[-16:-8], self.word[-8:]
+        fits = {each: self.end == length - CRC_BYTES for each, length in LENGTH_OF.items()}
+        fits[Kind.SEND] = self.end > HEAD_BYTES
+        with m.State("DECIDE"):
+            m.d.sync += [
+                self.seq.eq(seq),
+                self.kind.eq(kind),
+                self.status.eq(Status.OK),
+                self.count.eq(0),
+                self.patience.eq(self.config.patience_cycles),
+            ]
+            with m.If((kind == Kind.IDENTIFY) & fits[Kind.IDENTIFY]):
+                m.d.sync += [self.session.eq(1), self.last.eq(seq)]
+                m.next = "ANSWER"
+            with m.Elif(self.session & (seq == self.last)):
+                m.next = "SEND"
+            with m.Elif(self.session & (seq == (self.last + 1)[:8])):
+                m.d.sync += [self.last.eq(seq), self.status.eq(Status.BAD_REQUEST)]
+                m.next = "ANSWER"
+                for each, count in ARGUMENT_BYTES.items():
+                    with m.If((kind == each) & fits[each]):
+                        m.d.sync += self.status.eq(Status.OK)
+                        self._through(m, "FETCH", count, Then.ACT)
+            with m.Else():
+                m.d.sync += [self.session.eq(0), self.status.eq(Status.NO_SESSION)]
+                m.next = "ANSWER"
+
+    def _act(self, m: Module) -> None:
+        """ACT: look at the arguments, the last of which is in the highest byte."""
+        with m.State("ACT"):
+            m.d.sync += self.which.eq(self.word[-8:])
+            m.next = "ANSWER"
+            with m.Switch(self.kind):
+                with m.Case(Kind.READ, Kind.WRITE):
+                    with m.If(self.word[-8 * ADDRESS_BYTES + ADDRESS_BITS :] == 0):
+                        m.next = "ASK"
+                    with m.Else():
+                        m.d.sync += self.status.eq(Status.REFUSED)
+                with m.Case(Kind.SEND):
+                    with m.If(self.word[-8:] < len(self.to_core)):
+                        m.next = "NEXT"
+                    with m.Else():
+                        m.d.sync += self.status.eq(Status.BAD_REQUEST)
+                with m.Case(Kind.RECEIVE):
+                    m.d.sync += self.count.eq(self.word[-8 * (COUNT_BYTES + 1) : -8])
+                    with m.If(self.word[-8:] >= len(self.from_core)):
+                        m.d.sync += self.status.eq(Status.BAD_REQUEST)
+
+    def _ask_registers(self, m: Module) -> None:
+        """ASK, and HEAR; what was read waits in the port until it is sent."""
+        request, response = self.registers.request, self.registers.response
+        address, both = 8 * ADDRESS_BYTES, 8 * (ADDRESS_BYTES + REGISTER_BYTES)
+        with m.State("ASK"):
+            m.d.comb += [
+                request.valid.eq(1),
+                request.payload.address.eq(self.word[-address:]),
+                request.payload.data.eq(self.word[-both:-address]),
+                request.payload.strobe.eq(~0),
+                request.payload.write.eq(self.kind == Kind.WRITE),
+            ]
+            with m.If(request.ready):
+                m.next = "HEAR"
+        with m.State("HEAR"):
+            m.d.comb += response.ready.eq((self.kind == Kind.WRITE) | response.payload.error)
+            with m.If(response.valid):
+                with m.If(response.payload.error):
+                    m.d.sync += self.status.eq(Status.REFUSED)
+                m.next = "ANSWER"
+
+    def _feed_core(self, m: Module) -> None:
+        """FEED a word to the register before its stream, once that is free; then the NEXT."""
+        sizes = Array([Const(each) for each in self.config.send_bytes] or [Const(1)])
+        with m.State("NEXT"):
+            with m.If(self.at == self.end):
+                m.next = "ANSWER"
+            with m.Else():
+                self._through(m, "FETCH", sizes[self.which], Then.FEED)
+        with m.State("FEED"):
+            m.d.comb += self.feed.eq(1)
+            with m.If(self.fed):
+                m.d.sync += self.count.eq(self.count + 1)
+                m.next = "NEXT"
+            with m.Elif(self.patience == 0):
+                m.next = "ANSWER"
+            with m.Else():
+                m.d.sync += self.patience.eq(self.patience - 1)
+
+    def _answer(self, m: Module) -> None:
+        """ANSWER with a head; the BODY follows if all went well."""
+        with m.State("ANSWER"):
+            m.d.comb += [self.clear.eq(1), self.crc_clear.eq(1)]
+            m.d.sync += self.word[:16].eq(Cat(self.seq, self.kind, self.status))
+            self._through(m, "EMIT", HEAD_BYTES, Then.BODY)
+        with m.State("EMIT"):
+            m.d.comb += self.encode.valid.eq(~self.crc_busy)
+            with m.If(self.encode.valid & self.encode.ready):
+                self._shift(m)
+                with m.If(self.left == 1):
+                    self._go_on(m, Then.BODY, Then.SAY, Then.TAKE, Then.TAIL, Then.FINISH)
+        with m.State("BODY"):
+            m.next = "TAIL"
+            with m.If(self.status == Status.OK), m.Switch(self.kind):
+                with m.Case(Kind.IDENTIFY):
+                    # What follows the nonce is fetched too, until the nonce is lowest.
+                    self._through(m, "FETCH", self.config.word_bytes, Then.NONCE)
+                with m.Case(Kind.READ):
+                    response = self.registers.response
+                    m.d.comb += response.ready.eq(1)
+                    m.d.sync += self.word[: 8 * REGISTER_BYTES].eq(response.payload.data)
+                    self._through(m, "EMIT", REGISTER_BYTES, Then.TAIL)
+                with m.Case(Kind.SEND):
+                    m.d.sync += self.word[: 8 * COUNT_BYTES].eq(self.count)
+                    self._through(m, "EMIT", COUNT_BYTES, Then.TAIL)
+                with m.Case(Kind.RECEIVE):
+                    m.next = "TAKE"
+
+    def _identify(self, m: Module) -> None:
+        """Give back the NONCE, then SAY the identity."""
+        identity = self.config.identity
+        with m.State("NONCE"):
+            self._through(m, "EMIT", NONCE_BYTES, Then.SAY)
+        with m.State("SAY"):
+            with m.If(self.count == len(identity)):
+                m.next = "TAIL"
+            with m.Else():
+                m.d.sync += [
+                    self.count.eq(self.count + 1),
+                    self.word[:8].eq(Array(Const(each, 8) for each in identity)[self.count]),
+                ]
+                self._through(m, "EMIT", 1, Then.SAY)
+
+    def _drain_core(self, m: Module) -> None:
+        """TAKE words from the core, as many as are asked for, are there and have room."""
+        sizes = Array([Const(each) for each in self.config.receive_bytes] or [Const(1)])
+        with m.State("TAKE"):
+            room = self.encoded <= self.config.most_encoded
+            with m.If((self.count == 0) | ~room | (self.patience == 0)):
+                m.next = "TAIL"
+            with m.Else():
+                m.d.comb += self.take.eq(1)
+                with m.If(self.taken):
+                    m.d.sync += self.count.eq(self.count - 1)
+                    for k, i in enumerate(self.from_core):
+                        with m.If(self.which == k):
+                            low = 8 * self.config.receive_bytes[k]
+                            m.d.sync += self.word[:low].eq(i.payload)
+                    self._through(m, "EMIT", sizes[self.which], Then.TAKE)
+                with m.Else():
+                    m.d.sync += self.patience.eq(self.patience - 1)
+
+    def _end(self, m: Module) -> None:
+        """TAIL: the CRC. FINISH the answer, SEND it, WAIT until it is sent."""
+        with m.State("TAIL"), m.If(~self.crc_busy):
+            m.d.sync += self.word[:32].eq(~self.crc_register)
+            self._through(m, "EMIT", CRC_BYTES, Then.FINISH)
+        with m.State("FINISH"):
+            m.d.comb += self.finish.eq(1)
+            m.next = "SEND"
+        with m.State("SEND"):
+            m.d.comb += self.send.eq(1)
+            m.next = "WAIT"
+        with m.State("WAIT"):
+            m.d.comb += self.crc_clear.eq(1)
+            with m.If(~self.sending):
+                m.next = "IDLE"

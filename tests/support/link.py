@@ -1,0 +1,373 @@
+"""A link with a core behind it, emitted and run in Icarus, as a port that the host can open.
+
+The core keeps count of what is done to it in ways that show a thing done twice. The simulator is a
+process that takes bytes and gives bytes, so that the host's own program drives the emitted gates;
+its time is the simulated one.
+"""
+
+import os
+import random
+import selectors
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out, connect
+
+from fpga.link import Link as HostLink
+from fpga.link import Patience
+from gen.emit import emit_verilog
+from hw.bus.link import Link, LinkConfig
+from hw.bus.register_file import AccessSignature, request_shape, response_shape
+from hw.lib.credit import Push, PushSignature
+from hw.lib.stream import Fifo, FifoConfig
+from hw.prim.target import Target
+
+__all__ = ["CONFIG", "LinkedCore", "Registers", "Simulated", "SimulatedPort", "compile_bench"]
+
+CONFIG = LinkConfig(
+    send_widths=(16, 3), receive_widths=(16, 20), buffer_bytes=64, patience_cycles=40
+)
+"""Small enough to be overrun, were it possible, and impatient."""
+
+LOOP_DEPTH = 24
+"""Words between the first stream to the core and the first from it: more than an answer holds."""
+
+STORE, TOTAL, CALLS = 0x000, 0x004, 0x008
+"""Registers: one that keeps what is written; one that adds it up; how many writes there were."""
+
+BUSY_LIMIT = 4000
+"""Cycles after which a link that is still busy counts as hung."""
+COMPILE_SECONDS = 120
+REPLY_SECONDS = 60
+
+
+class Registers(wiring.Component):
+    """Three registers behind an access port; writing one of them twice is not writing it once."""
+
+    access: Any
+
+    def __init__(self):
+        super().__init__({"access": In(AccessSignature())})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        request, response = self.access.request, self.access.response
+        store, total, calls = Signal(32), Signal(32), Signal(32)
+        asked, held = Signal(), Signal(response_shape())
+        ask = request.payload
+        is_known = (ask.address == STORE) | (ask.address == TOTAL) | (ask.address == CALLS)
+        error = ~is_known | (ask.write & (ask.address == CALLS))
+        read = Mux(ask.address == STORE, store, Mux(ask.address == TOTAL, total, calls))
+        m.d.comb += [
+            request.ready.eq(~asked),
+            response.valid.eq(asked),
+            response.payload.eq(held),
+        ]
+        with m.If(asked):
+            m.d.sync += asked.eq(~response.ready)
+        with m.Elif(request.valid):
+            m.d.sync += [
+                asked.eq(1),
+                held.error.eq(error),
+                held.data.eq(Mux(error | ask.write, 0, read)),
+            ]
+            with m.If(ask.write & ~error & (ask.strobe == 0xF)):
+                m.d.sync += calls.eq(calls + 1)
+                with m.If(ask.address == STORE):
+                    m.d.sync += store.eq(ask.data)
+                with m.Else():
+                    m.d.sync += total.eq(total + ask.data)
+        return m
+
+
+class LinkedCore(wiring.Component):
+    """A link, registers, a loop of words, a stream that nothing takes and one that counts.
+
+    Stream 0 to the core comes back at stream 0 from it; stream 1 to the core is never taken beyond
+    the word that the link holds; stream 1 from the core gives 0, 1, 2, ...
+    """
+
+    def __init__(self, config: LinkConfig = CONFIG):
+        self.config = config
+        super().__init__(
+            {
+                "i": In(PushSignature(8)),
+                "lost": In(1),
+                "o": Out(stream.Signature(8)),
+                "busy": Out(1),
+                "wrote": Out(PushSignature(request_shape())),
+                "fed": Out(PushSignature(config.send_widths[0])),
+            }
+        )
+
+    i: Push
+    lost: Signal
+    o: stream.Interface
+    busy: Signal
+    wrote: Push
+    fed: Push
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        config = self.config
+        m.submodules.link = link = Link(config)
+        m.submodules.registers = registers = Registers()
+        m.submodules.loop = loop = Fifo(FifoConfig(shape=config.send_widths[0], depth=LOOP_DEPTH))
+        connect(m, link.registers, registers.access)
+        connect(m, link.to_core[0], loop.i)
+        connect(m, loop.o, link.from_core[0])
+        number, request = Signal(config.receive_widths[1]), link.registers.request
+        m.d.comb += [
+            link.i.valid.eq(self.i.valid),
+            link.i.payload.eq(self.i.payload),
+            link.lost.eq(self.lost),
+            self.o.valid.eq(link.o.valid),
+            self.o.payload.eq(link.o.payload),
+            link.o.ready.eq(self.o.ready),
+            link.from_core[1].valid.eq(1),
+            link.from_core[1].payload.eq(number),
+            self.busy.eq(link.executor.busy),
+            self.wrote.valid.eq(request.valid & request.ready & request.payload.write),
+            self.wrote.payload.eq(request.payload),
+            self.fed.valid.eq(link.to_core[0].valid & link.to_core[0].ready),
+            self.fed.payload.eq(link.to_core[0].payload),
+        ]
+        with m.If(link.from_core[1].ready):
+            m.d.sync += number.eq(number + 1)
+        return m
+
+
+BENCH = """
+`timescale 1ns/1ns
+module bench;
+    reg clk = 0, i_valid = 0, lost = 0, o_ready = 1, hesitate = 0;
+    reg [7:0] i_payload = 0;
+    wire o_valid, busy, wrote_valid, fed_valid;
+    wire [7:0] o_payload;
+    wire [%(request)d:0] wrote;
+    wire [%(word)d:0] fed;
+    integer command, cycles, k;
+    link dut(.clk(clk), .rst(1'b0), .\\i__valid (i_valid), .\\i__payload (i_payload), .lost(lost),
+        .\\o__valid (o_valid), .\\o__payload (o_payload), .\\o__ready (o_ready), .busy(busy),
+        .\\wrote__valid (wrote_valid), .\\wrote__payload (wrote),
+        .\\fed__valid (fed_valid), .\\fed__payload (fed));
+    task tick;
+        begin
+            o_ready = !hesitate || ($random & 7) == 0;
+            #5;
+            if (o_valid && o_ready) $fwrite(32'h8000_0001, "o%%h ", o_payload);
+            if (wrote_valid) $fwrite(32'h8000_0001, "w%%h ", wrote);
+            if (fed_valid) $fwrite(32'h8000_0001, "f%%h ", fed);
+            clk = 1;
+            #5 clk = 0;
+        end
+    endtask
+    initial begin
+        command = $fgetc(32'h8000_0000);
+        while (command >= 0) begin
+            // A byte; a byte lost; a line that hesitates, or no longer; or go on until the link
+            // is idle, and tell what happened.
+            if (command == "b") begin
+                i_valid = 1;
+                i_payload = $fgetc(32'h8000_0000);
+                tick;
+                i_valid = 0;
+                for (k = 1; k < %(interval)d; k = k + 1) tick;
+            end else if (command == "l") begin
+                lost = 1;
+                tick;
+                lost = 0;
+            end else if (command == "h") begin
+                hesitate = !hesitate;
+            end else begin
+                cycles = 0;
+                tick;
+                while (busy && cycles < %(limit)d) begin
+                    tick;
+                    cycles = cycles + 1;
+                end
+                if (busy) $fwrite(32'h8000_0001, "hung ");
+                $fwrite(32'h8000_0001, ".\\n");
+                $fflush(32'h8000_0001);
+            end
+            command = $fgetc(32'h8000_0000);
+        end
+        $finish;
+    end
+endmodule
+"""
+
+
+def compile_bench(folder: Path, config: LinkConfig = CONFIG) -> Path:
+    """Emit and compile; what `Simulated` runs."""
+    design, bench, program = folder / "link.v", folder / "bench.v", folder / "bench.vvp"
+    design.write_text(emit_verilog(LinkedCore(config), Target.PORTABLE, "link"))
+    sizes = {
+        "request": request_shape().size - 1,
+        "word": config.send_widths[0] - 1,
+        "interval": config.interval,
+        "limit": BUSY_LIMIT,
+    }
+    bench.write_text(BENCH % sizes)
+    subprocess.run(
+        ["iverilog", "-g2005", "-s", "bench", "-o", str(program), str(bench), str(design)],
+        check=True, timeout=COMPILE_SECONDS,
+    )  # fmt: skip
+    return program
+
+
+BAUD = 1_000_000
+STALL_S = 0.01
+
+LOST = -1
+"""In place of a byte to the board: the receiver lost it, and says so."""
+
+Fault = Callable[[bytes], "bytes | list[int]"]
+
+
+@dataclass
+class Happened:
+    """What a link did, in order: bytes it sent, registers it wrote, words it gave the core."""
+
+    sent: list[int] = field(default_factory=list)
+    wrote: list[tuple[int, int]] = field(default_factory=list)
+    fed: list[int] = field(default_factory=list)
+
+
+class Simulated:
+    """The compiled bench, running.
+
+    Parameters
+    ----------
+    program
+        From `compile_bench`.
+    """
+
+    def __init__(self, program: Path):
+        self.process = subprocess.Popen(
+            ["vvp", "-n", str(program)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        assert self.process.stdin is not None and self.process.stdout is not None
+        self.stdin, self.stdout = self.process.stdin, self.process.stdout
+        self.ready = selectors.DefaultSelector()
+        self.ready.register(self.stdout, selectors.EVENT_READ)
+
+    def __enter__(self) -> "Simulated":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.wait()
+        self.stdin.close()
+        self.stdout.close()
+        self.ready.close()
+
+    def hesitate(self) -> None:
+        """From now on, or no longer, the line takes a byte from the link only now and then."""
+        self.stdin.write(b"h")
+
+    def run(self, data: "bytes | list[int]") -> Happened:
+        """Feed bytes as fast as they may come, then go on until the link is idle."""
+        for byte in data:
+            self.stdin.write(b"l" if byte == LOST else bytes([ord("b"), byte]))
+        self.stdin.write(b"r")
+        self.stdin.flush()
+        said = b""
+        while not said.endswith(b".\n"):
+            assert self.ready.select(REPLY_SECONDS), "the simulator says nothing"
+            more = os.read(self.stdout.fileno(), 1 << 16)
+            assert more, f"the simulator ended: {said[-200:]!r}"
+            said += more
+        happened = Happened()
+        for word in said.split()[:-1]:
+            assert word != b"hung", f"the link is busy after {BUSY_LIMIT} cycles"
+            kind, bits = word[:1], int(word[1:], 16)
+            if kind == b"o":
+                happened.sent.append(bits)
+            elif kind == b"f":
+                happened.fed.append(bits)
+            else:
+                fields = request_shape().from_bits(bits)
+                assert (fields.write, fields.strobe) == (1, 0xF)
+                happened.wrote.append((fields.address, fields.data))
+        return happened
+
+
+class SimulatedPort:
+    """A port for `fpga.link.Link`, whose other end is the simulated link.
+
+    Attributes
+    ----------
+    to_board, from_board
+        What the line does to the bytes of each direction: called with what a write or an answer
+        consists of.
+    wrote, fed
+        Everything that was ever done to the core.
+    now
+        Seconds, for the host's clock.
+    """
+
+    def __init__(self, simulated: Simulated):
+        self.simulated = simulated
+        self.to_board: Fault = bytes
+        self.from_board: Callable[[bytes], bytes] = bytes
+        self.came = bytearray()
+        self.wrote: list[tuple[int, int]] = []
+        self.fed: list[int] = []
+        self.writes = 0
+        self.now = 0.0
+        self._timeout: float | None = None
+
+    @property
+    def in_waiting(self) -> int:
+        return len(self.came)
+
+    @property
+    def timeout(self) -> float | None:
+        return self._timeout
+
+    @timeout.setter
+    def timeout(self, timeout: float | None) -> None:
+        self._timeout = timeout
+
+    def clock(self) -> float:
+        return self.now
+
+    def write(self, data: bytes, /) -> int:
+        self.writes += 1
+        happened = self.simulated.run(self.to_board(data))
+        self.now += 10 * (len(data) + len(happened.sent)) / BAUD
+        self.wrote += happened.wrote
+        self.fed += happened.fed
+        if happened.sent:
+            self.came += self.from_board(bytes(happened.sent))
+        return len(data)
+
+    def read(self, size: int = 1, /) -> bytes:
+        if not self.came:
+            self.now += self._timeout or 0
+        data = bytes(self.came[:size])
+        del self.came[:size]
+        return data
+
+    def reset_input_buffer(self) -> None:
+        self.came.clear()
+
+    def close(self) -> None:
+        pass
+
+    def host(self, seed: int = 0, attempts: int = 6) -> HostLink:
+        """A session of the host's own program."""
+        source = random.Random(seed)
+        return HostLink(
+            lambda: self,
+            baud=BAUD,
+            patience=Patience(attempts=attempts, answer_s=0.1, stall_s=STALL_S),
+            clock=self.clock,
+            random_bytes=source.randbytes,
+        )
