@@ -21,13 +21,25 @@ from amaranth.lib.wiring import In, Out, connect
 from fpga.link import Link as HostLink
 from fpga.link import Patience
 from gen.emit import emit_verilog
-from hw.bus.link import Link, LinkConfig
+from hw.bus.link import Link, LinkConfig, UartLink, UartLinkConfig
 from hw.bus.register_file import AccessSignature, request_shape, response_shape
 from hw.lib.credit import Push, PushSignature
 from hw.lib.stream import Fifo, FifoConfig
 from hw.prim.target import Target
+from tests.support.netlist import cell_models
 
-__all__ = ["CONFIG", "LinkedCore", "Registers", "Simulated", "SimulatedPort", "compile_bench"]
+__all__ = [
+    "CALLS",
+    "CONFIG",
+    "LOST",
+    "STORE",
+    "TOTAL",
+    "LinkedCore",
+    "Simulated",
+    "SimulatedPort",
+    "UartCore",
+    "compile_bench",
+]
 
 CONFIG = LinkConfig(
     send_widths=(16, 3), receive_widths=(16, 20), buffer_bytes=64, patience_cycles=40
@@ -114,14 +126,9 @@ class LinkedCore(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        config = self.config
-        m.submodules.link = link = Link(config)
-        m.submodules.registers = registers = Registers()
-        m.submodules.loop = loop = Fifo(FifoConfig(shape=config.send_widths[0], depth=LOOP_DEPTH))
-        connect(m, link.registers, registers.access)
-        connect(m, link.to_core[0], loop.i)
-        connect(m, loop.o, link.from_core[0])
-        number, request = Signal(config.receive_widths[1]), link.registers.request
+        m.submodules.link = link = Link(self.config)
+        _put_core_behind(m, link, self.config)
+        request = link.registers.request
         m.d.comb += [
             link.i.valid.eq(self.i.valid),
             link.i.payload.eq(self.i.payload),
@@ -129,17 +136,43 @@ class LinkedCore(wiring.Component):
             self.o.valid.eq(link.o.valid),
             self.o.payload.eq(link.o.payload),
             link.o.ready.eq(self.o.ready),
-            link.from_core[1].valid.eq(1),
-            link.from_core[1].payload.eq(number),
             self.busy.eq(link.executor.busy),
             self.wrote.valid.eq(request.valid & request.ready & request.payload.write),
             self.wrote.payload.eq(request.payload),
             self.fed.valid.eq(link.to_core[0].valid & link.to_core[0].ready),
             self.fed.payload.eq(link.to_core[0].payload),
         ]
-        with m.If(link.from_core[1].ready):
-            m.d.sync += number.eq(number + 1)
         return m
+
+
+class UartCore(wiring.Component):
+    """The same core behind the two pins of a `UartLink`."""
+
+    receive: Signal
+    transmit: Signal
+
+    def __init__(self, config: UartLinkConfig):
+        self.config = config
+        super().__init__({"receive": In(1), "transmit": Out(1)})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.link = link = UartLink(self.config)
+        _put_core_behind(m, link, self.config.link)
+        m.d.comb += [link.receive.eq(self.receive), self.transmit.eq(link.transmit)]
+        return m
+
+
+def _put_core_behind(m: Module, link: Link | UartLink, config: LinkConfig) -> None:
+    m.submodules.registers = registers = Registers()
+    m.submodules.loop = loop = Fifo(FifoConfig(shape=config.send_widths[0], depth=LOOP_DEPTH))
+    connect(m, link.registers, registers.access)
+    connect(m, link.to_core[0], loop.i)
+    connect(m, loop.o, link.from_core[0])
+    number = Signal(config.receive_widths[1])
+    m.d.comb += [link.from_core[1].valid.eq(1), link.from_core[1].payload.eq(number)]
+    with m.If(link.from_core[1].ready):
+        m.d.sync += number.eq(number + 1)
 
 
 BENCH = """
@@ -203,10 +236,12 @@ endmodule
 """
 
 
-def compile_bench(folder: Path, config: LinkConfig = CONFIG) -> Path:
+def compile_bench(
+    folder: Path, config: LinkConfig = CONFIG, target: Target = Target.PORTABLE
+) -> Path:
     """Emit and compile; what `Simulated` runs."""
     design, bench, program = folder / "link.v", folder / "bench.v", folder / "bench.vvp"
-    design.write_text(emit_verilog(LinkedCore(config), Target.PORTABLE, "link"))
+    design.write_text(emit_verilog(LinkedCore(config), target, "link"))
     sizes = {
         "request": request_shape().size - 1,
         "word": config.send_widths[0] - 1,
@@ -215,9 +250,13 @@ def compile_bench(folder: Path, config: LinkConfig = CONFIG) -> Path:
     }
     bench.write_text(BENCH % sizes)
     subprocess.run(
-        ["iverilog", "-g2005", "-s", "bench", "-o", str(program), str(bench), str(design)],
-        check=True, timeout=COMPILE_SECONDS,
-    )  # fmt: skip
+        [
+            *("iverilog", "-g2005", "-DNO_ICE40_DEFAULT_ASSIGNMENTS", "-s", "bench"),
+            *("-o", str(program), str(bench), str(design), *map(str, cell_models(target))),
+        ],
+        check=True,
+        timeout=COMPILE_SECONDS,
+    )
     return program
 
 

@@ -14,6 +14,10 @@ from typing import Any
 import pytest
 
 from fpga.link import LinkError, NoAnswer
+from hw.bus.executor import Executor
+from hw.bus.frames import FrameReceiver, FrameSender
+from hw.prim.target import Target
+from tests.support.inside import mutant
 from tests.support.link import LOST, STORE, TOTAL, Simulated, SimulatedPort, compile_bench
 
 FRAMES = 10_000
@@ -135,6 +139,35 @@ def test_a_sample_of_places_and_faults(program):
     with Simulated(program) as simulated:
         session = Session(simulated, seed=1)
         for request, fault, to_board in itertools.islice(sweep(session), 0, None, 11):
+            inject(session, request, fault, to_board)
+
+
+@pytest.mark.parametrize("target", [Target.ECP5, Target.ICE40, Target.ICE40_HX])
+def test_a_sample_on_the_cells_of_a_target(target, tmp_path):
+    with Simulated(compile_bench(tmp_path, target=target)) as simulated:
+        session = Session(simulated, seed=5)
+        for request, fault, to_board in itertools.islice(sweep(session), 0, None, 37):
+            inject(session, request, fault, to_board)
+
+
+@pytest.mark.parametrize(
+    ("unit", "right", "wrong"),
+    [
+        (FrameReceiver, "(self.crc_register == CRC_RESIDUE)", "1"),
+        (Executor, "with m.Elif(self.session & (seq == self.last)):", "with m.Elif(0):"),
+        (Executor, "m.d.sync += [self.last.eq(seq), self.status", "m.d.sync += [self.status"),
+        (FrameSender, "with m.If(at + 1 == self.count)", "with m.If(at == self.count)"),
+    ],
+)
+def test_a_link_that_is_wrong_is_found_out(unit, right, wrong, tmp_path, monkeypatch):
+    """Negative control: a link with one fault of its own, on a line with faults."""
+    monkeypatch.setattr(f"hw.bus.link.{unit.__name__}", mutant(unit, right, wrong))
+    with (
+        Simulated(compile_bench(tmp_path)) as simulated,
+        pytest.raises((AssertionError, LinkError)),
+    ):
+        session = Session(simulated, seed=1)
+        for request, fault, to_board in itertools.islice(sweep(session), 0, None, 5):
             inject(session, request, fault, to_board)
 
 
