@@ -91,6 +91,8 @@ class Executor(wiring.Component):
         The register access port.
     o_core_<k>, i_core_<k>
         Streams to and from the core, also in the lists `to_core` and `from_core`.
+
+    `ongoing`, after elaboration, and the registers are for proofs to refer to.
     """
 
     received: Signal
@@ -157,7 +159,8 @@ class Executor(wiring.Component):
             self.crc_byte.valid.eq(self.encode.valid & self.encode.ready),
             self.crc_byte.payload.eq(self.word[:8]),
         ]
-        with m.FSM():
+        with m.FSM() as fsm:
+            self.ongoing = fsm.ongoing
             self._fetch(m)
             self._decide(m)
             self._act(m)

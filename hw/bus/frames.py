@@ -111,6 +111,7 @@ class FrameSender(wiring.Component):
     without an offer before each byte of the memory, while it is read.
 
     *Members*: ``start``; ``count``; ``busy``; ``read`` of the memory; ``o`` a stream of bytes.
+    `waited`, and `ongoing` after elaboration, are for proofs to refer to.
     """
 
     start: Signal
@@ -130,14 +131,16 @@ class FrameSender(wiring.Component):
                 "o": Out(stream.Signature(8)),
             }
         )
+        self.waited = Signal(range(ram.latency))
 
     def elaborate(self, platform: object) -> Module:
         """Count through the memory, and wait for it."""
         m = Module()
         at = Signal.like(self.count)
-        waited = Signal(range(self.ram.latency))
+        waited = self.waited
         m.d.comb += self.read.address.eq(at)
-        with m.FSM():
+        with m.FSM() as fsm:
+            self.ongoing = fsm.ongoing
             with m.State("IDLE"):
                 m.d.sync += at.eq(0)
                 with m.If(self.start):
