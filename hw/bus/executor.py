@@ -3,7 +3,7 @@
 from enum import Enum
 from typing import Any
 
-from amaranth.hdl import Array, Cat, Const, Module, Signal, Value
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -32,6 +32,10 @@ ARGUMENT_BYTES = {
     Kind.RECEIVE: COUNT_BYTES + 1,
 }
 """Fetched before a request is acted on."""
+
+
+SHORT_BITS = max(LENGTH_OF.values()).bit_length()
+"""Of the length of any request but SEND."""
 
 
 class Then(Enum):
@@ -136,7 +140,7 @@ class Executor(wiring.Component):
         self.to_core = [getattr(self, f"o_core_{k}") for k in range(len(config.send_widths))]
         self.from_core = [getattr(self, f"i_core_{k}") for k in range(len(config.receive_widths))]
         self.session, self.last = Signal(), Signal(8)
-        self.seq, self.kind, self.status = Signal(8), Signal(4), Signal(4)
+        self.kind, self.status = Signal(4), Signal(4)
         self.at, self.end = Signal(length), Signal(length)
         self.word = Signal(8 * config.word_bytes, reset_less=True)
         self.left = Signal(range(config.word_bytes + 1))
@@ -144,7 +148,9 @@ class Executor(wiring.Component):
         self.then = Signal(Then)
         self.which = Signal(range(max(2, len(self.to_core), len(self.from_core))))
         self.count = Signal(8 * COUNT_BYTES)
-        self.patience = Signal(range(config.patience_cycles + 1))
+        # Waited so far, from below; its highest bit says that it is over.
+        self.patience = Signal((config.patience_cycles - 1).bit_length() + 1)
+        self.counts, self.waits = Signal(), Signal()
         self.fed, self.feed = Signal(), Signal()
         self.taken, self.take = Signal(), Signal()
 
@@ -155,9 +161,18 @@ class Executor(wiring.Component):
         m.d.comb += [
             self.busy.eq(1),
             self.read.address.eq(self.at),
-            self.encode.payload.eq(self.word[:8]),
             self.crc_byte.valid.eq(self.encode.valid & self.encode.ready),
-            self.crc_byte.payload.eq(self.word[:8]),
+        ]
+        # The CRC leaves through its own register: a byte like its lowest shifts it down by one.
+        ends = self.then == Then.FINISH
+        byte = Mux(ends, self.crc_register[:8], self.word[:8])
+        m.d.comb += [
+            self.crc_byte.payload.eq(byte),
+            self.encode.payload.eq(byte ^ ends.replicate(8)),
+        ]
+        m.d.sync += [
+            self.count.eq(self.count + self.counts),
+            self.patience.eq(self.patience + self.waits),
         ]
         with m.FSM() as fsm:
             self.ongoing = fsm.ongoing
@@ -229,23 +244,29 @@ class Executor(wiring.Component):
     def _decide(self, m: Module) -> None:
         """DECIDE: whether to act, to repeat, or to refuse."""
         seq, kind = self.word[-16:-8], self.word[-8:]
-        fits = {each: self.end == length - CRC_BYTES for each, length in LENGTH_OF.items()}
+        short = ~self.end[SHORT_BITS:].any()
+        fits = {
+            each: short & (self.end[:SHORT_BITS] == length - CRC_BYTES)
+            for each, length in LENGTH_OF.items()
+        }
         fits[Kind.SEND] = self.end > HEAD_BYTES
+        ahead = (seq - self.last)[:8]
         with m.State("DECIDE"):
             m.d.sync += [
-                self.seq.eq(seq),
+                # Without a session it only waits there for the head of the answer.
+                self.last.eq(seq),
                 self.kind.eq(kind),
                 self.status.eq(Status.OK),
                 self.count.eq(0),
-                self.patience.eq(self.config.patience_cycles),
+                self.patience.eq((1 << len(self.patience) - 1) - self.config.patience_cycles),
             ]
             with m.If((kind == Kind.IDENTIFY) & fits[Kind.IDENTIFY]):
-                m.d.sync += [self.session.eq(1), self.last.eq(seq)]
+                m.d.sync += self.session.eq(1)
                 m.next = "ANSWER"
-            with m.Elif(self.session & (seq == self.last)):
+            with m.Elif(self.session & (ahead == 0)):
                 m.next = "SEND"
-            with m.Elif(self.session & (seq == (self.last + 1)[:8])):
-                m.d.sync += [self.last.eq(seq), self.status.eq(Status.BAD_REQUEST)]
+            with m.Elif(self.session & (ahead == 1)):
+                m.d.sync += self.status.eq(Status.BAD_REQUEST)
                 m.next = "ANSWER"
                 for each, count in ARGUMENT_BYTES.items():
                     with m.If((kind == each) & fits[each]):
@@ -272,7 +293,8 @@ class Executor(wiring.Component):
                     with m.Else():
                         m.d.sync += self.status.eq(Status.BAD_REQUEST)
                 with m.Case(Kind.RECEIVE):
-                    m.d.sync += self.count.eq(self.word[-8 * (COUNT_BYTES + 1) : -8])
+                    # Counts up to all ones.
+                    m.d.sync += self.count.eq(~self.word[-8 * (COUNT_BYTES + 1) : -8])
                     with m.If(self.word[-8:] >= len(self.from_core)):
                         m.d.sync += self.status.eq(Status.BAD_REQUEST)
 
@@ -308,18 +330,18 @@ class Executor(wiring.Component):
         with m.State("FEED"):
             m.d.comb += self.feed.eq(1)
             with m.If(self.fed):
-                m.d.sync += self.count.eq(self.count + 1)
+                m.d.comb += self.counts.eq(1)
                 m.next = "NEXT"
-            with m.Elif(self.patience == 0):
+            with m.Elif(self.patience[-1]):
                 m.next = "ANSWER"
             with m.Else():
-                m.d.sync += self.patience.eq(self.patience - 1)
+                m.d.comb += self.waits.eq(1)
 
     def _answer(self, m: Module) -> None:
         """ANSWER with a head; the BODY follows if all went well."""
         with m.State("ANSWER"):
             m.d.comb += [self.clear.eq(1), self.crc_clear.eq(1)]
-            m.d.sync += self.word[:16].eq(Cat(self.seq, self.kind, self.status))
+            m.d.sync += self.word[:16].eq(Cat(self.last, self.kind, self.status))
             self._through(m, "EMIT", HEAD_BYTES, Then.BODY)
         with m.State("EMIT"):
             m.d.comb += self.encode.valid.eq(~self.crc_busy)
@@ -350,13 +372,12 @@ class Executor(wiring.Component):
         with m.State("NONCE"):
             self._through(m, "EMIT", NONCE_BYTES, Then.SAY)
         with m.State("SAY"):
-            with m.If(self.count == len(identity)):
+            with m.If(self.count[: len(identity).bit_length()] == len(identity)):
                 m.next = "TAIL"
             with m.Else():
-                m.d.sync += [
-                    self.count.eq(self.count + 1),
-                    self.word[:8].eq(Array(Const(each, 8) for each in identity)[self.count]),
-                ]
+                said = Array(Const(each, 8) for each in identity)
+                m.d.comb += self.counts.eq(1)
+                m.d.sync += self.word[:8].eq(said[self.count[: len(identity).bit_length()]])
                 self._through(m, "EMIT", 1, Then.SAY)
 
     def _drain_core(self, m: Module) -> None:
@@ -364,24 +385,23 @@ class Executor(wiring.Component):
         sizes = Array([Const(each) for each in self.config.receive_bytes] or [Const(1)])
         with m.State("TAKE"):
             room = self.encoded <= self.config.most_encoded
-            with m.If((self.count == 0) | ~room | (self.patience == 0)):
+            with m.If(self.count.all() | ~room | self.patience[-1]):
                 m.next = "TAIL"
             with m.Else():
                 m.d.comb += self.take.eq(1)
                 with m.If(self.taken):
-                    m.d.sync += self.count.eq(self.count - 1)
+                    m.d.comb += self.counts.eq(1)
                     for k, i in enumerate(self.from_core):
                         with m.If(self.which == k):
                             low = 8 * self.config.receive_bytes[k]
                             m.d.sync += self.word[:low].eq(i.payload)
                     self._through(m, "EMIT", sizes[self.which], Then.TAKE)
                 with m.Else():
-                    m.d.sync += self.patience.eq(self.patience - 1)
+                    m.d.comb += self.waits.eq(1)
 
     def _end(self, m: Module) -> None:
         """TAIL: the CRC. FINISH the answer, SEND it, WAIT until it is sent."""
-        with m.State("TAIL"), m.If(~self.crc_busy):
-            m.d.sync += self.word[:32].eq(~self.crc_register)
+        with m.State("TAIL"):
             self._through(m, "EMIT", CRC_BYTES, Then.FINISH)
         with m.State("FINISH"):
             m.d.comb += self.finish.eq(1)

@@ -108,7 +108,7 @@ class FrameSender(wiring.Component):
     change. The zero before ends what noise may have left on the line.
 
     *Timing*: `busy` from the cycle after `start` until the last zero is accepted; two cycles
-    without an offer before each byte of the memory, while it is read.
+    without an offer before each byte but the first, while the memory is read.
 
     *Members*: ``start``; ``count``; ``busy``; ``read`` of the memory; ``o`` a stream of bytes.
     `waited`, and `ongoing` after elaboration, are for proofs to refer to.
@@ -155,6 +155,8 @@ class FrameSender(wiring.Component):
                 with m.If(waited == self.ram.latency - 1):
                     m.d.sync += waited.eq(0)
                     m.next = "OFFER"
+                    with m.If(at == self.count):
+                        m.next = "END"
             with m.State("OFFER"):
                 m.d.comb += [
                     self.busy.eq(1),
@@ -163,10 +165,7 @@ class FrameSender(wiring.Component):
                 ]
                 with m.If(self.o.ready):
                     m.d.sync += at.eq(at + 1)
-                    with m.If(at + 1 == self.count):
-                        m.next = "END"
-                    with m.Else():
-                        m.next = "READ"
+                    m.next = "READ"
             with m.State("END"):
                 m.d.comb += [self.busy.eq(1), self.o.valid.eq(1)]
                 with m.If(self.o.ready):

@@ -283,9 +283,9 @@ def test_no_request_is_acted_on_twice():
 @pytest.mark.parametrize(
     ("right", "wrong"),
     [
-        ("self.session & (seq == self.last)", "Const(0)"),
-        ("self.session & (seq == (self.last + 1)[:8])", "self.session"),
-        ("[self.last.eq(seq), self.status", "[self.status"),
+        ("self.session & (ahead == 0)", "Const(0)"),
+        ("self.session & (ahead == 1)", "self.session"),
+        ("self.last.eq(seq),", ""),
     ],
 )
 def test_the_claims_do_not_hold_of_an_executor_that_forgets(right, wrong):

@@ -154,9 +154,9 @@ def test_a_sample_on_the_cells_of_a_target(target, tmp_path):
     ("unit", "right", "wrong"),
     [
         (FrameReceiver, "(self.crc_register == CRC_RESIDUE)", "1"),
-        (Executor, "with m.Elif(self.session & (seq == self.last)):", "with m.Elif(0):"),
-        (Executor, "m.d.sync += [self.last.eq(seq), self.status", "m.d.sync += [self.status"),
-        (FrameSender, "with m.If(at + 1 == self.count)", "with m.If(at == self.count)"),
+        (Executor, "with m.Elif(self.session & (ahead == 0)):", "with m.Elif(0):"),
+        (Executor, "self.last.eq(seq),", ""),
+        (FrameSender, "with m.If(at == self.count)", "with m.If(at == self.count + 1)"),
     ],
 )
 def test_a_link_that_is_wrong_is_found_out(unit, right, wrong, tmp_path, monkeypatch):
