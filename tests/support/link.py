@@ -32,6 +32,7 @@ __all__ = [
     "CALLS",
     "CONFIG",
     "LOST",
+    "PAUSE",
     "STORE",
     "TOTAL",
     "LinkedCore",
@@ -203,8 +204,8 @@ module bench;
     initial begin
         command = $fgetc(32'h8000_0000);
         while (command >= 0) begin
-            // A byte; a byte lost; a line that hesitates, or no longer; or go on until the link
-            // is idle, and tell what happened.
+            // A byte; a byte lost; a pause; a line that hesitates, or no longer; or go on until
+            // the link is idle, and tell what happened.
             if (command == "b") begin
                 i_valid = 1;
                 i_payload = $fgetc(32'h8000_0000);
@@ -215,6 +216,9 @@ module bench;
                 lost = 1;
                 tick;
                 lost = 0;
+            end else if (command == "p") begin
+                command = $fgetc(32'h8000_0000);
+                for (k = 0; k < command; k = k + 1) tick;
             end else if (command == "h") begin
                 hesitate = !hesitate;
             end else begin
@@ -265,6 +269,8 @@ STALL_S = 0.01
 
 LOST = -1
 """In place of a byte to the board: the receiver lost it, and says so."""
+PAUSE = 256
+"""With a number of cycles up to 255 added, in place of a byte: a pause."""
 
 Fault = Callable[[bytes], "bytes | list[int]"]
 
@@ -313,7 +319,12 @@ class Simulated:
     def run(self, data: "bytes | list[int]") -> Happened:
         """Feed bytes as fast as they may come, then go on until the link is idle."""
         for byte in data:
-            self.stdin.write(b"l" if byte == LOST else bytes([ord("b"), byte]))
+            if byte == LOST:
+                self.stdin.write(b"l")
+            elif byte >= PAUSE:
+                self.stdin.write(bytes([ord("p"), byte - PAUSE]))
+            else:
+                self.stdin.write(bytes([ord("b"), byte]))
         self.stdin.write(b"r")
         self.stdin.flush()
         said = b""

@@ -1,10 +1,12 @@
 """The link in emitted Verilog, frame by frame: what is acted on, what is answered, what is not."""
 
+import random
+
 import pytest
 
 from fpga.frames import content_of, frame_of
 from spec.link import CRC_BYTES, Kind, Status
-from tests.support.link import CALLS, CONFIG, LOST, STORE, TOTAL, Simulated, compile_bench
+from tests.support.link import CALLS, CONFIG, LOST, PAUSE, STORE, TOTAL, Simulated, compile_bench
 
 NONCE = b"abcd"
 
@@ -244,6 +246,19 @@ def test_what_comes_during_an_answer_is_dropped_whole(board):
     assert len(answers(happened)) == 1
     assert board.run(late[5:]).sent == []
     assert ask(board, late)[1].wrote == [(TOTAL, 2)]
+
+
+def test_copies_at_any_distance_are_answered_alike_and_acted_on_once(board):
+    """So that they begin and end before, in and after every state of an answer under way."""
+    source = random.Random(6)
+    ask(board, identify(0))
+    for seq in range(1, 60):
+        frame, line = write(seq, TOTAL, seq), []
+        for _ in range(6):
+            line += [*frame, PAUSE + source.randrange(256), *[0] * source.randrange(3)]
+        happened = board.run(line)
+        assert happened.wrote == [(TOTAL, seq)]
+        assert set(answers(happened)) == {(seq & 0xFF, Kind.WRITE, Status.OK, b"")}
 
 
 def test_zeros_are_nothing_and_one_ends_a_frame(board):
