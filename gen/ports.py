@@ -1,5 +1,6 @@
 """A unit with plain ports: ``i_valid``, ``i_score``, ``o_p``, instead of packed payloads."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,12 +41,13 @@ class PlainPorts(wiring.Component):
 
     Members are ``<stream>_valid``, ``<stream>_ready`` and ``<stream>_<field>`` for every field of
     the payload (``<stream>_payload`` if it has none, ``<stream>_<field>_<inner>`` for a field of
-    fields), as a Verilog user expects to read them. A field without bits has no port.
+    fields), as a Verilog user expects to read them. A field without bits has no port. `wires` names
+    the ports otherwise: each with the unit's own signal.
     """
 
-    def __init__(self, unit: wiring.Component):
+    def __init__(self, unit: wiring.Component, wires: Sequence[tuple[Port, Value]] | None = None):
         self.unit = unit
-        self._wires = _wires(unit)
+        self._wires = _wires(unit) if wires is None else wires
         super().__init__(
             {
                 port.name: (In if port.direction == "input" else Out)(Shape(port.width))

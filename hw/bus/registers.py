@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from spec.registers import Access, Field, Register, RegisterMap
 
-__all__ = ["CAUSES", "FATAL", "KINDS", "Identity", "constant", "setting", "system_map"]
+__all__ = ["CAUSES", "FATAL", "FAULTS", "KINDS", "Identity", "constant", "setting", "system_map"]
 
 WORD = 0x43485259
 """``CHRY`` in ASCII."""
@@ -40,6 +40,9 @@ CAUSES = {
     "aborted": "abort was written in a run",
 }
 """Bits of the register error, from bit 0 up."""
+
+FAULTS = ("load_busy", "row_early", "row_missing", "row_short", "row_long", "keep")
+"""Causes that come from a stream of data; the register error_stream says from which."""
 
 FATAL = ("row_early", "row_missing", "row_short", "row_long", "keep", "timeout", "aborted")
 """Causes that end a run's use of its inputs: zeros take their place up to the end of the run."""
@@ -83,7 +86,8 @@ def system_map(
     *,
     capabilities: Sequence[Register],
     settings: Sequence[Register],
-    streams: Mapping[str, str],
+    inputs: Sequence[str],
+    outputs: Sequence[str],
 ) -> RegisterMap:
     """The registers of a design.
 
@@ -95,8 +99,8 @@ def system_map(
         By which a host knows it.
     capabilities, settings
         What is the kind's own, made by `constant` and `setting`.
-    streams
-        Stream -> what a stall of it is; inputs and outputs, in the order of the register stream.
+    inputs, outputs
+        Names of the streams of data.
     """
     digest = [
         constant(f"digest_{k}", word, f"digits {8 * k} to {8 * k + 7} of the design's digest")
@@ -104,7 +108,14 @@ def system_map(
     ]
     counters = [
         _status("cycles", "cycles of the last run, or of this one so far; stays at its largest"),
-        *(_status(f"stalls_{name}", f"of these, {stall}") for name, stall in streams.items()),
+        *(
+            _status(f"stalls_{name}", f"of these, {name} was wanted and not there")
+            for name in inputs
+        ),
+        *(
+            _status(f"stalls_{name}", f"of these, {name} was there and not taken")
+            for name in outputs
+        ),
     ]
     return RegisterMap(
         name=kind,
@@ -119,7 +130,7 @@ def system_map(
             ),
             *_placed(0x010, digest),
             *_placed(CAPABILITIES, capabilities),
-            *_placed(CONTROL, [_control(), _status_register(), _error(), _streams(streams)]),
+            *_placed(CONTROL, [_control(), _status_register(), _error(), _error_stream(inputs)]),
             *_placed(SETTINGS, [_timeout(), *settings]),
             *_placed(COUNTERS, counters),
         ),
@@ -168,8 +179,8 @@ def _error() -> Register:
     )
 
 
-def _streams(streams: Mapping[str, str]) -> Register:
-    bits = {name: f"a fault of rows or of loading, on stream {name}" for name in streams}
+def _error_stream(inputs: Sequence[str]) -> Register:
+    bits = {name: f"a fault on {name}" for name in inputs}
     return Register(
         name="error_stream",
         offset=0,

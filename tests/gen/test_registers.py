@@ -22,7 +22,8 @@ def small_map() -> RegisterMap:
         Identity(interface_version=3, digest="0123456789abcdef" * 4),
         capabilities=[constant("lanes", 4, 'elements a "transfer" \\')],
         settings=[setting("row_length", "of every row", length), setting("mask", "what", mask)],
-        streams={"i": "cycles without a score", "o": "cycles not accepted"},
+        inputs=["i"],
+        outputs=["o"],
     )
 
 

@@ -18,7 +18,8 @@ def small_map(**more):
         **{
             "capabilities": [constant("lanes", 4, "elements a transfer")],
             "settings": [setting("row_length", "of every row", length)],
-            "streams": {"i": "cycles without a score", "o": "cycles not accepted"},
+            "inputs": ["i"],
+            "outputs": ["o"],
             **more,
         },
     )
@@ -54,7 +55,7 @@ def test_causes_are_bits_that_are_cleared_on_purpose():
     assert error.access is Access.STICKY
     assert [field.name for field in error.fields] == list(CAUSES)
     assert set(FATAL) < set(CAUSES)
-    assert [field.name for field in small_map()["error_stream"].fields] == ["i", "o"]
+    assert [field.name for field in small_map()["error_stream"].fields] == ["i"]
 
 
 def test_a_map_of_a_design_survives_being_told():

@@ -1,0 +1,319 @@
+"""Rows of a core's stream as AXI4-Stream: TLAST ends a row, TKEEP says how many elements it has."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, Value
+from amaranth.lib import stream, wiring
+from amaranth.lib.data import ArrayLayout, StructLayout
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from hw.bus.registers import FAULTS
+from hw.lib.stream import SkidBuffer, SkidBufferConfig
+
+__all__ = ["RowIn", "RowOut", "RowsConfig", "fault_shape"]
+
+
+def fault_shape() -> StructLayout:
+    """A bit for each of `hw.bus.registers.FAULTS`."""
+    return StructLayout(dict.fromkeys(FAULTS, 1))
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowsConfig:
+    """Rows of elements on a bus: transfers in a row, rows in a set, sets in a run.
+
+    Parameters
+    ----------
+    lanes
+        Elements of a transfer, the first in the lowest bits.
+    element
+        Shape of an element. On the bus it has 1, 2, 4 … bytes, and is extended by its sign.
+    transfers, rows, sets
+        At most, each at least 1.
+    user
+        Bits of TUSER, which go with each transfer; 0 for none.
+    ragged
+        Whether a row's last transfer may hold fewer elements than there are lanes.
+    """
+
+    lanes: int
+    element: Shape
+    transfers: int
+    rows: int
+    sets: int
+    user: int = 0
+    ragged: bool = False
+
+    @property
+    def element_bytes(self) -> int:
+        """Bytes of an element on the bus."""
+        return 1 << ((self.element.width + 7) // 8 - 1).bit_length()
+
+    @property
+    def packet_shape(self) -> StructLayout:
+        """A transfer on the bus: {data, keep, user, last}, `user` if it has bits."""
+        size = self.lanes * self.element_bytes
+        user = {"user": self.user} if self.user else {}
+        return StructLayout({"data": 8 * size, "keep": size, **user, "last": 1})
+
+    @property
+    def word_shape(self) -> StructLayout:
+        """A transfer inside: which elements are the row's, whether it ends the row, and a set."""
+        user = {"user": self.user} if self.user else {}
+        return StructLayout(
+            {
+                "data": ArrayLayout(self.element, self.lanes),
+                "kept": self.lanes,
+                **user,
+                "row_last": 1,
+                "set_last": 1,
+            }
+        )
+
+    @property
+    def plan_shape(self) -> StructLayout:
+        """What a run will bring: counts less one, and the index of a row's last element's lane."""
+        return StructLayout(
+            {
+                "transfers": range(self.transfers),
+                "rows": range(self.rows),
+                "sets": range(self.sets),
+                "tail": range(self.lanes if self.ragged else 1),
+            }
+        )
+
+
+def _kept(config: RowsConfig, tail: Value) -> Value:
+    """Lanes up to and with `tail`; all if rows are never ragged."""
+    if not config.ragged:
+        return Const((1 << config.lanes) - 1, config.lanes)
+    return Cat(tail >= lane for lane in range(config.lanes))
+
+
+class RowIn(wiring.Component):
+    """Takes the rows of a run from the bus, checks their form, and gives them to a core.
+
+    Contract: after `begin`, `o` carries exactly the transfers of the plan: `transfers` a row,
+    `rows` a set, `sets`; `row_last`, `set_last` and `kept` follow from the plan alone, whatever
+    comes. Nothing is taken before `begin` or after the plan's last transfer. If a transfer is not
+    as the plan says, that is told in `fault`, and from the next one on zeros, of which no element
+    is kept, take the place of what comes, which is taken and dropped. This lasts until `failed`,
+    which may also rise by itself, has been high and falls. So a run's input always ends, whatever
+    comes or does not.
+
+    *Timing*: latency 1, interval 1. `i.ready` comes from registers.
+
+    *Members*
+    i
+        Stream of `RowsConfig.packet_shape`.
+    o
+        Stream of `RowsConfig.word_shape`.
+    plan, begin
+        What a run brings, taken in a cycle with `begin`; not while it is `active`.
+    active
+        There is more to come.
+    failed
+        Take and drop what comes.
+    fault
+        For a cycle, what was wrong with a transfer; a cycle after that.
+    stalls
+        A transfer was wanted and did not come.
+    moved
+        A transfer came.
+
+    *Source*: AMBA AXI4-Stream, IHI 0051A; what a row is, and what is done about a bad one, is ours.
+    """
+
+    i: stream.Interface
+    o: stream.Interface
+    plan: Any
+    begin: Signal
+    active: Signal
+    failed: Signal
+    fault: Any
+    stalls: Signal
+    moved: Signal
+
+    def __init__(self, config: RowsConfig):
+        self.config = config
+        super().__init__(
+            {
+                "i": In(stream.Signature(config.packet_shape)),
+                "o": Out(stream.Signature(config.word_shape)),
+                "plan": In(config.plan_shape),
+                "begin": In(1),
+                "active": Out(1),
+                "failed": In(1),
+                "fault": Out(fault_shape()),
+                "stalls": Out(1),
+                "moved": Out(1),
+            }
+        )
+        # For proofs to refer to: what is left, and that the run is spoilt.
+        self.left: Any = Signal(config.plan_shape)
+        self.spoilt = Signal()
+        self.skid = SkidBuffer(SkidBufferConfig(shape=config.word_shape))
+
+    def elaborate(self, platform: object) -> Module:
+        """Count, check, and replace what is spoilt."""
+        m = Module()
+        left = self.left
+        m.submodules.skid = skid = self.skid
+        connect(m, skid.o, flipped(self.o))
+        drop = self.failed | self.spoilt
+        taken = self.i.valid & self.i.ready
+        row_due, set_due = left.transfers == 0, Signal()
+        m.d.comb += [
+            set_due.eq(row_due & (left.rows == 0)),
+            self.i.ready.eq(drop | (self.active & skid.i.ready)),
+            skid.i.valid.eq(self.active & (drop | self.i.valid)),
+            self.stalls.eq(self.active & ~drop & skid.i.ready & ~self.i.valid),
+            self.moved.eq(taken),
+        ]
+        self._give(m, drop, row_due, set_due)
+        with m.If(skid.i.valid & skid.i.ready):
+            m.d.sync += left.transfers.eq(Mux(row_due, self.plan.transfers, left.transfers - 1))
+            with m.If(row_due):
+                m.d.sync += left.rows.eq(Mux(set_due, self.plan.rows, left.rows - 1))
+            with m.If(set_due):
+                m.d.sync += left.sets.eq(left.sets - 1)
+                with m.If(left.sets == 0):
+                    m.d.sync += self.active.eq(0)
+        with m.If(self.begin):
+            m.d.sync += [self.active.eq(1), left.eq(self.plan)]
+        found = self._check(m, row_due)
+        m.d.sync += self.fault.eq(0)
+        with m.If(taken & ~drop):
+            m.d.sync += [
+                Value.cast(self.fault).eq(Cat(found.values())),
+                self.spoilt.eq(Cat(found.values()).any()),
+            ]
+        with m.If(self.failed):
+            m.d.sync += self.spoilt.eq(0)
+        return m
+
+    def _give(self, m: Module, drop: Value, row_due: Value, set_due: Value) -> None:
+        """A transfer for the core: the elements that came, and marks that follow from the plan."""
+        config, word = self.config, self.skid.i.payload
+        bits, packet = 8 * config.element_bytes, self.i.payload
+        kept = Mux(row_due, _kept(config, self.left.tail), (1 << config.lanes) - 1)
+        m.d.comb += [
+            word.kept.eq(Mux(drop, 0, kept)),
+            word.row_last.eq(row_due),
+            word.set_last.eq(set_due),
+        ]
+        for lane in range(config.lanes):
+            element = packet.data[bits * lane : bits * lane + config.element.width]
+            m.d.comb += word.data[lane].eq(Mux(drop, 0, element))
+        if config.user:
+            m.d.comb += word.user.eq(Mux(drop, 0, packet.user))
+
+    def _check(self, m: Module, row_due: Value) -> dict[str, Value]:
+        """What is wrong with the transfer that is there, by the names of faults."""
+        config, packet = self.config, self.i.payload
+        elements = [packet.keep.word_select(k, config.element_bytes) for k in range(config.lanes)]
+        there = Cat(element.all() for element in elements)
+        parts = Cat(element.any() & ~element.all() for element in elements).any()
+        gaps = (~there[:-1] & there[1:]).any()
+        in_place = packet.last == row_due
+        wanted = _kept(config, self.left.tail)
+        torn = Signal()
+        m.d.comb += torn.eq(parts | gaps)
+        ends = in_place & row_due & ~torn
+        return {
+            "load_busy": Const(0, 1),
+            "row_early": packet.last & ~row_due,
+            "row_missing": ~packet.last & row_due,
+            "row_short": ends & (wanted & ~there).any(),
+            "row_long": ends & (there & ~wanted).any(),
+            "keep": in_place & (torn | ~row_due & ~there.all()),
+        }
+
+
+class RowOut(wiring.Component):
+    """Gives the rows of a run from a core to the bus.
+
+    Contract: `o` carries what `i` accepts, in order, each once, until a run's last set has ended;
+    but nothing of what `i` accepts while `drop` is high, in which it accepts at once.
+
+    *Timing*: latency 1, interval 1.
+
+    *Members*
+    i
+        Stream of `RowsConfig.word_shape`.
+    o
+        Stream of `RowsConfig.packet_shape`; elements that are not kept are 0.
+    sets, begin
+        How many sets a run has, less one, taken in a cycle with `begin`; not while it is `active`.
+    active
+        There is more to come, or to be accepted.
+    drop
+        Drop what comes. A transfer that is on offer stays so, as AXI4-Stream demands.
+    stalls, moved
+        A transfer was offered and not accepted; one was.
+    """
+
+    i: stream.Interface
+    o: stream.Interface
+    sets: Signal
+    begin: Signal
+    active: Signal
+    drop: Signal
+    stalls: Signal
+    moved: Signal
+
+    def __init__(self, config: RowsConfig):
+        self.config = config
+        super().__init__(
+            {
+                "i": In(stream.Signature(config.word_shape)),
+                "o": Out(stream.Signature(config.packet_shape)),
+                "sets": In(range(config.sets)),
+                "begin": In(1),
+                "active": Out(1),
+                "drop": In(1),
+                "stalls": Out(1),
+                "moved": Out(1),
+            }
+        )
+        self.left, self.more = Signal(range(config.sets)), Signal()
+        self.skid = SkidBuffer(SkidBufferConfig(shape=config.packet_shape))
+
+    def elaborate(self, platform: object) -> Module:
+        """Count sets, pack elements into bytes."""
+        m = Module()
+        config, word = self.config, self.i.payload
+        m.submodules.skid = skid = self.skid
+        connect(m, skid.o, flipped(self.o))
+        packet, bits = skid.i.payload, 8 * config.element_bytes
+        elements = [Mux(word.kept[k], word.data[k], 0) for k in range(config.lanes)]
+        signed = config.element.signed
+        wide = [_extended(each[: config.element.width], bits, signed) for each in elements]
+        m.d.comb += [
+            skid.i.valid.eq(self.i.valid & ~self.drop),
+            self.i.ready.eq(self.drop | skid.i.ready),
+            packet.data.eq(Cat(wide)),
+            packet.keep.eq(
+                Cat(word.kept[k].replicate(config.element_bytes) for k in range(config.lanes))
+            ),
+            packet.last.eq(word.row_last),
+            self.active.eq(self.more | (self.o.valid & ~self.drop)),
+            self.stalls.eq(self.o.valid & ~self.o.ready),
+            self.moved.eq(self.o.valid & self.o.ready),
+        ]
+        if config.user:
+            m.d.comb += packet.user.eq(word.user)
+        with m.If(self.i.valid & self.i.ready & word.set_last):
+            m.d.sync += self.left.eq(self.left - 1)
+            with m.If(self.left == 0):
+                m.d.sync += self.more.eq(0)
+        with m.If(self.begin):
+            m.d.sync += [self.more.eq(1), self.left.eq(self.sets)]
+        return m
+
+
+def _extended(value: Value, bits: int, signed: bool) -> Value:
+    """`value` with its sign, or zeros, up to `bits`."""
+    top = value[-1] if signed else Const(0, 1)
+    return Cat(value, top.replicate(bits - len(value)))

@@ -1,0 +1,161 @@
+"""How a design is run from registers: start, watch, count, and get over whatever goes wrong."""
+
+from typing import Any
+
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.lib import wiring
+from amaranth.lib.data import StructLayout
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from hw.bus.axi_stream import fault_shape
+from hw.bus.register_file import AccessSignature, RegisterFile
+from hw.bus.registers import CAUSES, FATAL, FAULTS
+from spec.registers import WORD_BITS, Access, RegisterMap
+
+__all__ = ["Control"]
+
+OUTPUT, INPUT = "output", "input"
+
+
+class Control(wiring.Component):
+    """The registers of a design, and its runs.
+
+    Contract: a run goes from an accepted start to the cycle in which `idle` says that nothing more
+    will move. Settings are locked meanwhile. A cause in `FATAL` makes the run fail: `failed` tells
+    the streams to replace what comes by zeros, so that the core comes to its end; it falls when no
+    run is going and every such cause has been cleared. After `timeout` or `aborted`, `drop` tells
+    the outputs to drop what the core still gives. No state of a stream makes a run go on for ever,
+    but for an output that is not taken while the watchdog is off and no one aborts.
+
+    *Timing*: `begin` is a cycle, the first of `busy`.
+
+    *Members*
+    access
+        Port to the registers.
+    <setting>
+        Every setting of the map, out.
+    begin, busy, failed, drop, error
+        What goes on; `error`: some cause is set.
+    idle
+        No stream has anything left of the run. It must not be high in the cycle after `begin`.
+    fault_<input>
+        Faults of each input.
+    stalls_<stream>, moved_<stream>
+        Of each stream: it stalls, a transfer happens.
+    """
+
+    access: Any
+    begin: Signal
+    busy: Signal
+    failed: Signal
+    drop: Signal
+    error: Signal
+    idle: Signal
+
+    def __init__(self, registers: RegisterMap, inputs: list[str], outputs: list[str]):
+        self.registers, self.inputs, self.outputs = registers, inputs, outputs
+        self.file: Any = RegisterFile(registers)
+        members: dict[str, Any] = {"access": In(AccessSignature())}
+        self.settings = [register.name for register in registers.of(Access.SETTING)]
+        for name in self.settings:
+            members[name] = Out(self.file.signature.members[name].shape)
+        members |= dict.fromkeys(("begin", "busy", "failed", "drop", "error"), Out(1))
+        members["idle"] = In(1)
+        for name in inputs:
+            members[f"fault_{name}"] = In(fault_shape())
+        for name in [*inputs, *outputs]:
+            members |= {f"stalls_{name}": In(1), f"moved_{name}": In(1)}
+        super().__init__(members)
+
+    def elaborate(self, platform: object) -> Module:
+        """Join the file, the run's state, the watchdog and the counters."""
+        m = Module()
+        m.submodules.file = file = self.file
+        connect(m, file.access, flipped(self.access))
+        m.d.comb += [
+            file.locked.eq(self.busy),
+            *(getattr(self, name).eq(getattr(file, name)) for name in self.settings),
+            file.status.busy.eq(self.busy),
+            file.status.failed.eq(self.failed),
+            self.error.eq(Value.cast(file.error_now).any()),
+        ]
+        starts = file.control.start & ~self.busy & ~self.failed
+        ends = self.busy & ~self.begin & self.idle
+        m.d.sync += self.begin.eq(starts)
+        with m.If(starts):
+            m.d.sync += self.busy.eq(1)
+        with m.Elif(ends):
+            m.d.sync += self.busy.eq(0)
+
+        causes: Any = Signal(StructLayout(dict.fromkeys(CAUSES, 1)))
+        faults = {name: getattr(self, f"fault_{name}") for name in self.inputs}
+        m.d.comb += [
+            file.error.eq(causes),
+            causes.unknown_register.eq(file.refused.unknown),
+            causes.value.eq(file.refused.value),
+            causes.locked.eq(file.refused.locked),
+            causes.start_busy.eq(file.control.start & self.busy),
+            causes.start_error.eq(file.control.start & ~self.busy & self.failed),
+            causes.timeout.eq(self._watchdog(m)),
+            causes.aborted.eq(file.control.abort & self.busy),
+            *(
+                causes[name].eq(Cat(fault[name] for fault in faults.values()).any())
+                for name in FAULTS
+            ),
+            *(
+                file.error_stream[name].eq(Value.cast(fault).any())
+                for name, fault in faults.items()
+            ),
+        ]
+        self._fail(m, causes)
+        self._count(m)
+        return m
+
+    def _fail(self, m: Module, causes: Any) -> None:
+        """From a fatal cause until it is cleared and no run is going."""
+        held = Cat(self.file.error_now[name] for name in FATAL).any()
+        with m.If(Cat(causes[name] for name in FATAL).any()):
+            m.d.sync += self.failed.eq(1)
+        with m.Elif(~self.busy & ~held):
+            m.d.sync += [self.failed.eq(0), self.drop.eq(0)]
+        with m.If(causes.timeout | causes.aborted):
+            m.d.sync += self.drop.eq(1)
+
+    def _watchdog(self, m: Module) -> Value:
+        """Whether nothing has moved for so long, for a cycle.
+
+        In a failed run only outputs count: what is dropped moves without an end.
+        """
+        left, off = Signal(WORD_BITS + 1), Signal()
+        of_inputs = Cat(getattr(self, f"moved_{name}") for name in self.inputs).any()
+        of_outputs = Cat(getattr(self, f"moved_{name}") for name in self.outputs).any()
+        moves = Signal()
+        m.d.sync += [
+            moves.eq(of_outputs | of_inputs & ~self.failed),
+            off.eq(~self.file.timeout.cycles.any()),
+        ]
+        # Counts down to -1, which its sign tells; there it stays until something moves.
+        with m.If(~self.busy | moves | self.begin):
+            m.d.sync += left.eq(self.file.timeout.cycles)
+        with m.Elif(~left[-1]):
+            m.d.sync += left.eq(left - 1)
+        told = Signal()
+        m.d.sync += told.eq(left[-1])
+        return left[-1] & ~told & ~off & self.busy
+
+    def _count(self, m: Module) -> None:
+        """Cycles of the run, and of every stream's stalls in it."""
+        for name, event in [
+            ("cycles", self.busy),
+            *(
+                (f"stalls_{name}", getattr(self, f"stalls_{name}") & self.busy)
+                for name in [*self.inputs, *self.outputs]
+            ),
+        ]:
+            count = Signal(WORD_BITS + 1, name=f"count_{name}")
+            full = (1 << WORD_BITS) - 1
+            with m.If(self.begin):
+                m.d.sync += count.eq(event)
+            with m.Elif(event & ~count[-1]):
+                m.d.sync += count.eq(count + 1)
+            m.d.comb += getattr(self.file, name).value.eq(Mux(count[-1], full, count))
