@@ -14,6 +14,8 @@ from amaranth.lib import wiring
 from gen.kinds import DESCRIPTIONS, Kind, kind_of
 from gen.presets import PRESETS, Preset
 from gen.settings import nearest, parse_settings
+from hw.bus.registers import Identity
+from hw.bus.system import System
 from spec import SpecError
 
 __all__ = ["INTERFACE_VERSION", "Design", "load_design"]
@@ -60,6 +62,23 @@ class Design:
     def unit(self) -> wiring.Component:
         """The unit, to be elaborated once."""
         return self.kind.unit(self.config)
+
+    def system(self) -> System:
+        """The unit run from registers, to be elaborated once.
+
+        Raises
+        ------
+        SpecError
+            There is no such thing of its kind.
+        """
+        identity = Identity(interface_version=INTERFACE_VERSION, digest=self.digest)
+        system = self.kind.system(self.config, identity)
+        if system is None:
+            raise SpecError(
+                f"--bus: {self.name} is of kind {self.kind.name}, which cannot be run from "
+                "registers yet; nearest is --bus stream"
+            )
+        return system
 
     @property
     def hardware(self) -> dict[str, Any]:

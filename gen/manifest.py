@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 import importlib.metadata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +21,18 @@ CLOCK_AND_RESET = (
 
 
 def manifest(
-    design: Design, ports: Sequence[Port], *, target: Target, bus: str, folder: Path
+    design: Design,
+    ports: Sequence[Port],
+    *,
+    target: Target,
+    bus: str,
+    folder: Path,
+    of_bus: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Everything a tool needs to know about the files in `folder`, which are all there already."""
+    """Everything a tool needs to know about the files in `folder`, which are all there already.
+
+    `of_bus` are sections that only this bus has; one of the same name takes the kind's place.
+    """
     files = sorted(path for path in folder.iterdir() if path.is_file())
     return {
         "generator": {
@@ -41,6 +50,7 @@ def manifest(
         "description": design.kind.told(design.description),
         "configuration": design.hardware,
         **design.kind.sections(design.config),
+        **(of_bus or {}),
         "ports": [dataclasses.asdict(port) for port in (*CLOCK_AND_RESET, *ports)],
         "files": {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files},
     }

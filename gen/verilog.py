@@ -2,13 +2,15 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
+from gen.axi_output import write_axi
 from gen.cli import Parser, add_design_arguments, progress, run
 from gen.design import Design, load_design
 from gen.emit import emit_verilog
 from gen.manifest import manifest
 from gen.output import MANIFEST, whole_folder
-from gen.ports import PlainPorts
+from gen.ports import PlainPorts, Port
 from gen.presets import PRESETS
 from hw.prim.target import Target
 from spec import SpecError
@@ -17,18 +19,32 @@ from spec.errors import check_choice
 __all__ = ["main", "write_design"]
 
 TARGETS = ("portable", "ecp5", "ice40")
-BUSES = ("stream",)
-"""What a unit can be built with; AXI and UART belong to the whole accelerator."""
+BUSES = ("stream", "axi")
+"""Bare streams; AXI4-Stream for data, and registers on AXI4-Lite."""
 
 
 def write_design(design: Design, folder: Path, *, target: Target, bus: str = "stream") -> None:
-    """Write ``NAME.v`` and the manifest to `folder`, whole or not at all."""
-    top = PlainPorts(design.unit())
-    text = emit_verilog(top, target, top=design.name)
+    """Write ``NAME.v``, what goes with it on this bus, and the manifest; whole or not at all.
+
+    Raises
+    ------
+    SpecError
+        There is no such design on this bus, or `folder` cannot be written.
+    """
+    write = write_axi if bus == "axi" else _write_streams
     with whole_folder(folder) as work:
-        (work / f"{design.name}.v").write_text(text)
-        told = manifest(design, top.ports, target=target, bus=bus, folder=work)
+        ports, sections = write(design, work, target=target)
+        told = manifest(design, ports, target=target, bus=bus, folder=work, of_bus=sections)
         (work / MANIFEST).write_text(json.dumps(told, indent=2) + "\n")
+
+
+def _write_streams(
+    design: Design, folder: Path, *, target: Target
+) -> tuple[tuple[Port, ...], dict[str, Any]]:
+    """Write the unit with its streams as ports; give them."""
+    top = PlainPorts(design.unit())
+    (folder / f"{design.name}.v").write_text(emit_verilog(top, target, top=design.name))
+    return top.ports, {}
 
 
 def main() -> None:
@@ -37,7 +53,7 @@ def main() -> None:
     add_design_arguments(parser, required=False)
     parser.add_argument("--list", action="store_true", help="list the presets and stop")
     parser.add_argument("--target", default="portable", help="portable, ecp5 or ice40")
-    parser.add_argument("--bus", default="stream", help="stream")
+    parser.add_argument("--bus", default="stream", help="stream or axi")
     parser.add_argument("-o", dest="folder", type=Path, help="output folder (default: out/NAME)")
     arguments = parser.parse_args()
     if arguments.list:

@@ -7,6 +7,9 @@ from typing import Any
 
 from amaranth.lib import wiring
 
+from hw.bus.registers import Identity
+from hw.bus.system import System
+
 __all__ = ["Kind"]
 
 
@@ -46,6 +49,10 @@ class Kind(ABC):
     @abstractmethod
     def unit(self, config: Any) -> wiring.Component:
         """The unit, to be elaborated once."""
+
+    def system(self, config: Any, identity: Identity) -> System | None:
+        """The unit run from registers, to be elaborated once; None if there is no such thing."""
+        return None
 
     def told(self, description: Any) -> dict[str, Any]:
         """The description as plain data that covers everything that decides behaviour."""

@@ -7,6 +7,9 @@ from amaranth.lib import wiring
 
 from gen.kinds.kind import Kind
 from gen.kinds.tables import listed
+from hw.bus.registers import Identity
+from hw.bus.softmax import SoftmaxSystem
+from hw.bus.system import System
 from hw.softmax.config import SoftmaxConfig
 from hw.softmax.core import Softmax as SoftmaxUnit
 from hw.softmax.core import SoftmaxTiming
@@ -39,6 +42,10 @@ class SoftmaxKind(Kind):
     def unit(self, config: SoftmaxConfig) -> wiring.Component:
         """The unit, to be elaborated once."""
         return SoftmaxUnit(config)
+
+    def system(self, config: SoftmaxConfig, identity: Identity) -> System:
+        """Rows of scores on one stream, of probabilities on another."""
+        return SoftmaxSystem(config, identity)
 
     def sections(self, config: SoftmaxConfig) -> dict[str, Any]:
         """Bytes of tables, and cycles of the longest row."""

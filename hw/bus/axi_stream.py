@@ -234,8 +234,9 @@ class RowIn(wiring.Component):
 class RowOut(wiring.Component):
     """Gives the rows of a run from a core to the bus.
 
-    Contract: `o` carries what `i` accepts, in order, each once, until a run's last set has ended;
-    but nothing of what `i` accepts while `drop` is high, in which it accepts at once.
+    Contract: `o` carries what `i` accepts, in order, each once, but nothing of what it accepts
+    while `drop` is high, in which it accepts at once. A row that is cut short by `drop` is ended on
+    the bus by a transfer of one element, 0, with TLAST, so that the next one is whole.
 
     *Timing*: latency 1, interval 1.
 
@@ -277,7 +278,9 @@ class RowOut(wiring.Component):
                 "moved": Out(1),
             }
         )
+        # For proofs to refer to: what is left, and the state of a row on the bus.
         self.left, self.more = Signal(range(config.sets)), Signal()
+        self.open, self.torn = Signal(), Signal()
         self.skid = SkidBuffer(SkidBufferConfig(shape=config.packet_shape))
 
     def elaborate(self, platform: object) -> Module:
@@ -290,20 +293,28 @@ class RowOut(wiring.Component):
         elements = [Mux(word.kept[k], word.data[k], 0) for k in range(config.lanes)]
         signed = config.element.signed
         wide = [_extended(each[: config.element.width], bits, signed) for each in elements]
+        # A row is open on the bus, and must be ended there because the rest of it was dropped.
+        ends = (self.drop | self.torn) & self.open
+        pushed = skid.i.valid & skid.i.ready
+        with m.If(pushed):
+            m.d.sync += [self.open.eq(~packet.last), self.torn.eq(0)]
+        with m.Elif(ends):
+            m.d.sync += self.torn.eq(1)
+        kept = Mux(ends, 1, word.kept)
         m.d.comb += [
-            skid.i.valid.eq(self.i.valid & ~self.drop),
-            self.i.ready.eq(self.drop | skid.i.ready),
-            packet.data.eq(Cat(wide)),
+            skid.i.valid.eq(ends | (self.i.valid & ~self.drop)),
+            self.i.ready.eq(self.drop | (skid.i.ready & ~ends)),
+            packet.data.eq(Mux(ends, 0, Cat(wide))),
             packet.keep.eq(
-                Cat(word.kept[k].replicate(config.element_bytes) for k in range(config.lanes))
+                Cat(kept[k].replicate(config.element_bytes) for k in range(config.lanes))
             ),
-            packet.last.eq(word.row_last),
+            packet.last.eq(ends | word.row_last),
             self.active.eq(self.more | (self.o.valid & ~self.drop)),
             self.stalls.eq(self.o.valid & ~self.o.ready),
             self.moved.eq(self.o.valid & self.o.ready),
         ]
         if config.user:
-            m.d.comb += packet.user.eq(word.user)
+            m.d.comb += packet.user.eq(Mux(ends, 0, word.user))
         with m.If(self.i.valid & self.i.ready & word.set_last):
             m.d.sync += self.left.eq(self.left - 1)
             with m.If(self.left == 0):

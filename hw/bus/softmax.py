@@ -1,15 +1,11 @@
 """A softmax that is run from registers: rows of scores in, rows of probabilities out."""
 
-from typing import Any
-
 from amaranth.hdl import Cat, Module, Mux, Signal, unsigned
-from amaranth.lib import stream, wiring
-from amaranth.lib.wiring import In, Out, connect, flipped
+from amaranth.lib import stream
 
-from hw.bus.axi_stream import RowIn, RowOut, RowsConfig
-from hw.bus.control import Control
-from hw.bus.register_file import AccessSignature
+from hw.bus.axi_stream import RowsConfig
 from hw.bus.registers import Identity, constant, setting, system_map
+from hw.bus.system import System
 from hw.softmax.config import SoftmaxConfig
 from hw.softmax.core import Softmax
 from spec.registers import Field, RegisterMap
@@ -79,7 +75,7 @@ def softmax_registers(config: SoftmaxConfig, identity: Identity) -> RegisterMap:
     )
 
 
-class SoftmaxSystem(wiring.Component):
+class SoftmaxSystem(System):
     """A `hw.softmax.core.Softmax` between streams of rows, run from registers.
 
     Contract: the bits are the core's. A run takes `rows` rows of `row_length` elements and gives as
@@ -88,30 +84,21 @@ class SoftmaxSystem(wiring.Component):
     *Timing*: the core's; the adapters add a cycle on either side.
 
     *Members*
-    access
-        Port to the registers.
+    access, busy, error
+        As of every `System`.
     i
         Stream of {data, keep, user, last}: scores; `user` has a bit for each lane, whether it is
         visible, if the mask's source is ``tuser``.
     o
         Stream of {data, keep, user, last}: probabilities; `user`: no element of the row is visible.
-    busy, error
-        A run is going; some cause of an error is set.
     """
 
-    access: Any
     i: stream.Interface
     o: stream.Interface
-    busy: Signal
-    error: Signal
-
-    inputs = ("i",)
-    outputs = ("o",)
 
     def __init__(self, config: SoftmaxConfig, identity: Identity):
         self.config = config
-        self.registers = softmax_registers(config, identity)
-        self.rows_in = RowsConfig(
+        rows_in = RowsConfig(
             lanes=config.lanes,
             element=config.score_shape,
             transfers=config.max_words,
@@ -120,7 +107,7 @@ class SoftmaxSystem(wiring.Component):
             user=config.lanes,
             ragged=True,
         )
-        self.rows_out = RowsConfig(
+        rows_out = RowsConfig(
             lanes=config.lanes,
             element=unsigned(config.numerics.output_bits),
             transfers=config.max_words,
@@ -130,54 +117,38 @@ class SoftmaxSystem(wiring.Component):
             ragged=True,
         )
         super().__init__(
-            {
-                "access": In(AccessSignature()),
-                "i": In(stream.Signature(self.rows_in.packet_shape)),
-                "o": Out(stream.Signature(self.rows_out.packet_shape)),
-                "busy": Out(1),
-                "error": Out(1),
-            }
+            softmax_registers(config, identity),
+            inputs={"i": rows_in},
+            outputs={"o": rows_out},
+            words={
+                "i": "scores, row after row; TUSER has a bit for each lane, whether it is visible, "
+                "and counts if the register mask says tuser",
+                "o": "probabilities, row after row; TUSER: no element of the row is visible",
+            },
         )
 
     def elaborate(self, platform: object) -> Module:
         """Join control, adapters and core."""
         m = Module()
         config = self.config
-        control: Any = Control(self.registers, list(self.inputs), list(self.outputs))
-        m.submodules.control = control
-        m.submodules.rows_in = rows_in = RowIn(self.rows_in)
+        control, rows = self.join(m)
+        rows_in, rows_out = rows["i"], rows["o"]
         m.submodules.core = core = Softmax(config)
-        m.submodules.rows_out = rows_out = RowOut(self.rows_out)
-        connect(m, control.access, flipped(self.access))
-        connect(m, flipped(self.i), rows_in.i)
-        connect(m, rows_out.o, flipped(self.o))
 
         # Settings stay as they are from before a run's begin to its end.
         length = Signal(range(config.numerics.max_length))
-        rows = Signal(range(ROWS))
+        count = Signal(range(ROWS))
         tail = Signal(range(config.lanes))
-        m.d.comb += tail.eq(length[: config.log2_lanes])
         m.d.sync += [
             length.eq(control.row_length.elements - 1),
-            rows.eq(control.rows.count - 1),
+            count.eq(control.rows.count - 1),
         ]
         m.d.comb += [
+            tail.eq(length[: config.log2_lanes]),
             rows_in.plan.transfers.eq(length >> config.log2_lanes),
             rows_in.plan.tail.eq(tail),
-            rows_in.plan.rows.eq(rows),
-            rows_in.begin.eq(control.begin),
-            rows_in.failed.eq(control.failed),
-            rows_out.sets.eq(rows),
-            rows_out.begin.eq(control.begin),
-            rows_out.drop.eq(control.drop),
-            control.idle.eq(~rows_in.active & ~rows_out.active),
-            control.fault_i.eq(rows_in.fault),
-            control.stalls_i.eq(rows_in.stalls),
-            control.moved_i.eq(rows_in.moved),
-            control.stalls_o.eq(rows_out.stalls),
-            control.moved_o.eq(rows_out.moved),
-            self.busy.eq(control.busy),
-            self.error.eq(control.error),
+            rows_in.plan.rows.eq(count),
+            rows_out.sets.eq(count),
         ]
         word, score = rows_in.o, core.i
         seen = Mux(control.mask.source, word.payload.user, (1 << config.lanes) - 1)

@@ -8,15 +8,18 @@ import json
 import os
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from sim.bench.runner import run_bench
 
 __all__ = [
+    "Deaf",
+    "Drain",
     "Frame",
     "Poll",
+    "Quiet",
     "Read",
     "Receive",
     "Send",
@@ -91,15 +94,35 @@ class Receive:
 
 
 @dataclass(frozen=True)
+class Quiet:
+    """Wait until all that was queued at an input has been taken. Gives {}."""
+
+    stream: str
+
+
+@dataclass(frozen=True)
+class Drain:
+    """Give {frames}: those that wait at an output, none of which is waited for."""
+
+    stream: str
+
+
+@dataclass(frozen=True)
+class Deaf:
+    """From now on an output accepts nothing, or again what comes. Gives {}."""
+
+    stream: str
+    deaf: bool
+
+
+@dataclass(frozen=True)
 class Wait:
-    """Let cycles pass, and say what frames are waiting at each output, and left at each input."""
+    """Let cycles pass. Gives {}."""
 
     cycles: int
-    deaf: Sequence[str] = field(default=())
-    """Outputs that accept nothing from now on; every other accepts again."""
 
 
-Step = Write | Read | Poll | Send | Receive | Wait
+Step = Write | Read | Poll | Send | Receive | Quiet | Drain | Deaf | Wait
 
 
 def run_script(
@@ -209,26 +232,30 @@ if JOB in os.environ:  # inside the simulator
                 **self.sources,
                 **self.sinks,
             }
-            if job["pause"]:
-                for name, channel in channels.items():
-                    seed = f"{job['seed']} {name}"
-                    channel.set_pause_generator(pauses(job["pause"], seed))
+            for name, channel in channels.items():
+                self.pause(name, channel)
+
+        def pause(self, name: str, channel: Any) -> None:
+            """Let a channel pause at random, if it is to."""
+            if self.job["pause"]:
+                seed = f"{self.job['seed']} {name}"
+                channel.set_pause_generator(pauses(self.job["pause"], seed))
 
         async def write(self, address: int, data: int, size: int) -> dict[str, Any]:
-            told = await self.master.write(address, data.to_bytes(4, "little")[:size])
-            return {"resp": int(told.resp)}
+            done = await self.master.write(address, data.to_bytes(4, "little")[:size])
+            return {"resp": int(done.resp)}
 
         async def read(self, address: int) -> dict[str, Any]:
-            told = await self.master.read(address, 4)
-            return {"data": int.from_bytes(told.data, "little"), "resp": int(told.resp)}
+            done = await self.master.read(address, 4)
+            return {"data": int.from_bytes(done.data, "little"), "resp": int(done.resp)}
 
         async def poll(self, address: int, mask: int, value: int) -> dict[str, Any]:
             reads = 0
             while True:
                 reads += 1
-                told = await self.read(address)
-                if told["data"] & mask == value:
-                    return {"data": told["data"], "reads": reads}
+                word = (await self.read(address))["data"]
+                if word & mask == value:
+                    return {"data": word, "reads": reads}
 
         async def send(self, stream: str, frames: list[dict[str, Any]]) -> dict[str, Any]:
             source = self.sources[stream]
@@ -245,30 +272,35 @@ if JOB in os.environ:  # inside the simulator
             return {}
 
         async def receive(self, stream: str, frames: int) -> dict[str, Any]:
+            sink = self.sinks[stream]
+            return {"frames": [told(sink, await sink.recv(compact=False)) for _ in range(frames)]}
+
+        async def quiet(self, stream: str) -> dict[str, Any]:
+            await self.sources[stream].wait()
+            return {}
+
+        async def drain(self, stream: str) -> dict[str, Any]:
             sink, found = self.sinks[stream], []
-            for _ in range(frames):
-                frame = await sink.recv(compact=False)
-                found.append(
-                    {
-                        "data": list(frame.tdata),
-                        "keep": list(frame.tkeep),
-                        "user": [int(user) for user in frame.tuser[:: sink.byte_lanes]],
-                    }
-                )
+            while not sink.empty():
+                found.append(told(sink, sink.recv_nowait(compact=False)))
             return {"frames": found}
 
-        async def wait(self, cycles: int, deaf: list[str]) -> dict[str, Any]:
-            for name, sink in self.sinks.items():
-                if name in deaf:
-                    sink.clear_pause_generator()
-                    sink.pause = True
-                elif sink.pause and not self.job["pause"]:
-                    sink.pause = False
+        async def deaf(self, stream: str, deaf: bool) -> dict[str, Any]:
+            sink = self.sinks[stream]
+            sink.clear_pause_generator()
+            sink.pause = deaf
+            if not deaf:
+                self.pause(stream, sink)
+            return {}
+
+        async def wait(self, cycles: int) -> dict[str, Any]:
             await ClockCycles(self.dut.clk, cycles)
-            return {
-                "outputs": {name: sink.count() for name, sink in self.sinks.items()},
-                "inputs": {name: source.count() for name, source in self.sources.items()},
-            }
+            return {}
+
+    def told(sink: Any, frame: Any) -> dict[str, Any]:
+        """What of a frame is told."""
+        user = [int(each) for each in frame.tuser[:: sink.byte_lanes]]
+        return {"data": list(frame.tdata), "keep": list(frame.tkeep), "user": user}
 
     @cocotb.test()
     async def carry_out(dut) -> None:

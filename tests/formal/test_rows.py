@@ -171,32 +171,42 @@ def test_what_goes_out_is_what_came_and_the_run_ends_with_its_last_set(config):
     m.submodules.rules = StreamRules(dut.i, Assume)
     skid_state(m, dut.skid)
     taken = dut.i.valid & dut.i.ready
+    pushed = dut.skid.i.valid & dut.skid.i.ready
     ended, asked = Signal(range(config.sets + 1)), Signal(range(config.sets))
     with m.If(dut.begin):
         m.d.sync += [ended.eq(0), asked.eq(dut.sets)]
     with m.Elif(taken & dut.i.payload.set_last):
         m.d.sync += ended.eq(ended + 1)
+    open_row, cut = Signal(), Signal()
+    with m.If(pushed):
+        m.d.sync += open_row.eq(~dut.skid.i.payload.last)
+    m.d.sync += cut.eq(open_row & (cut | dut.drop) & ~pushed)
+    ends = open_row & (dut.drop | cut)
     packet, word = dut.skid.i.payload, dut.i.payload
     m.d.comb += [
         Assume(dut.sets < config.sets, "sets in range"),
         Assume(~(dut.begin & dut.active), "begins when nothing is left"),
         Assume(~(taken & ~dut.more), "the core gives nothing but in a run"),
         Assert(~dut.more | (dut.left + ended == asked), "sets left in the run"),
-        Assert(dut.more | ~dut.o.valid | dut.active | dut.drop, "waits for what is on offer"),
-        Assert(~dut.skid.i.valid | ~dut.drop, "drops what it is told to drop"),
-        Assert(~dut.drop | dut.i.ready, "and takes it at once"),
-        Assert(packet.last == word.row_last, "TLAST ends a row"),
+        Assert((dut.open == open_row) & (dut.torn == cut), "knows how the row on the bus is"),
+        Assert(dut.active | dut.drop | ~dut.o.valid, "waits for what is on offer"),
+        Assert(~dut.drop | dut.i.ready, "takes at once what it drops"),
+        Assert(~pushed | ends | (taken & ~dut.drop), "gives what it takes"),
+        Assert(~taken | dut.drop | (pushed & ~ends), "takes what it gives"),
+        Assert(~ends | dut.skid.i.valid, "ends a row that is cut short"),
+        Assert(~ends | (packet.last & (packet.data == 0)), "by a last zero"),
+        Assert(~ends | (packet.keep == (1 << config.element_bytes) - 1), "of one element"),
+        Assert(ends | (packet.last == word.row_last), "TLAST ends a row"),
     ]
+    if config.user:
+        m.d.comb += Assert(packet.user == Mux(ends, 0, word.user), "TUSER")
     bits = 8 * config.element_bytes
     for lane in range(config.lanes):
         got = packet.data.word_select(lane, bits)
         shown = got.as_signed() if config.element.signed else got
+        keep = packet.keep.word_select(lane, config.element_bytes)
         m.d.comb += [
-            Assert(shown == Mux(word.kept[lane], word.data[lane], 0), "an element, extended"),
-            Assert(
-                packet.keep.word_select(lane, config.element_bytes)
-                == word.kept[lane].replicate(config.element_bytes),
-                "TKEEP of each of its bytes",
-            ),
+            Assert(ends | (shown == Mux(word.kept[lane], word.data[lane], 0)), "an element"),
+            Assert(ends | (keep == word.kept[lane].replicate(config.element_bytes)), "TKEEP"),
         ]
     prove(m, name=f"row_out_{config.user}", ports=free_ports(dut), depth=2)

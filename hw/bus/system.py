@@ -1,0 +1,94 @@
+"""A core that is run from registers, with its data on streams of rows: what all kinds share."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from amaranth.hdl import Cat, Module, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from hw.bus.axi_stream import RowIn, RowOut, RowsConfig
+from hw.bus.control import Control
+from hw.bus.register_file import AccessSignature
+from spec.registers import RegisterMap
+
+__all__ = ["System"]
+
+
+class System(wiring.Component):
+    """Registers, control and adapters; a kind adds its core and says what a run brings.
+
+    Parameters
+    ----------
+    registers
+        Its map.
+    inputs, outputs
+        Stream -> how rows look on it.
+    words
+        Stream -> what its elements are, and in which order, for the manifest.
+
+    *Members*
+    access
+        Port to the registers.
+    <stream>
+        Stream of `RowsConfig.packet_shape`.
+    busy, error
+        A run is going; some cause of an error is set.
+    """
+
+    access: Any
+    busy: Signal
+    error: Signal
+
+    def __init__(
+        self,
+        registers: RegisterMap,
+        *,
+        inputs: Mapping[str, RowsConfig],
+        outputs: Mapping[str, RowsConfig],
+        words: Mapping[str, str],
+    ):
+        self.registers, self.inputs, self.outputs = registers, inputs, outputs
+        self.words = words
+        members: dict[str, Any] = {"access": In(AccessSignature())}
+        members |= {
+            name: In(stream.Signature(config.packet_shape)) for name, config in inputs.items()
+        }
+        members |= {
+            name: Out(stream.Signature(config.packet_shape)) for name, config in outputs.items()
+        }
+        super().__init__({**members, "busy": Out(1), "error": Out(1)})
+
+    def join(self, m: Module) -> tuple[Any, dict[str, Any]]:
+        """Make control and adapters, and join them and the members; give them.
+
+        What is left to the kind: plans of inputs, sets of outputs, and their streams to the core.
+        """
+        m.submodules.control = control = Control(
+            self.registers, list(self.inputs), list(self.outputs)
+        )
+        connect(m, control.access, flipped(self.access))
+        adapters: dict[str, Any] = {}
+        for name, config in self.inputs.items():
+            m.submodules[f"rows_{name}"] = adapters[name] = rows = RowIn(config)
+            connect(m, flipped(getattr(self, name)), rows.i)
+            m.d.comb += [
+                rows.failed.eq(control.failed),
+                getattr(control, f"fault_{name}").eq(rows.fault),
+            ]
+        for name, config in self.outputs.items():
+            m.submodules[f"rows_{name}"] = adapters[name] = rows = RowOut(config)
+            connect(m, rows.o, flipped(getattr(self, name)))
+            m.d.comb += rows.drop.eq(control.drop)
+        for name, rows in adapters.items():
+            m.d.comb += [
+                rows.begin.eq(control.begin),
+                getattr(control, f"stalls_{name}").eq(rows.stalls),
+                getattr(control, f"moved_{name}").eq(rows.moved),
+            ]
+        m.d.comb += [
+            control.idle.eq(~Cat(rows.active for rows in adapters.values()).any()),
+            self.busy.eq(control.busy),
+            self.error.eq(control.error),
+        ]
+        return control, adapters

@@ -1,0 +1,376 @@
+"""A softmax on AXI, in Icarus against cocotbext-axi's peers, all channels pausing at random."""
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gen.design import Design, load_design
+from gen.verilog import write_design
+from hw.prim.target import Target
+from sim.bench.axi import (
+    Deaf,
+    Drain,
+    Frame,
+    Quiet,
+    Read,
+    Receive,
+    Send,
+    Step,
+    Wait,
+    Write,
+    run_script,
+)
+from sim.golden.softmax import softmax
+from spec.registers import RegisterMap
+from tests.support.axi import Host, elements, frame
+from tests.support.softmax import random_rows
+
+pytestmark = pytest.mark.cosim
+pytest.importorskip("cocotbext.axi")
+
+CYCLES = 20_000
+"""Bound of every step: nothing takes longer, whatever was wrong."""
+
+DESIGNS = {"softmax_exact": ["max_length=32"], "softmax_ice40": ["max_length=16"]}
+"""Four lanes of two bytes; one lane of 12 bits."""
+
+
+class Built:
+    """A design on AXI, its files, and how to talk to it."""
+
+    def __init__(self, design: Design, folder: Any):
+        self.design, self.folder = design, folder
+        write_design(design, folder / "out", target=Target.PORTABLE, bus="axi")
+        self.manifest = json.loads((folder / "out" / "manifest.json").read_text())
+        system = design.system()
+        self.host = Host(RegisterMap.read(self.manifest["registers"]))
+        self.rows_in, self.rows_out = system.inputs["i"], system.outputs["o"]
+        del system
+        self.lanes = design.config.lanes
+        self.runs = 0
+
+    def do(self, script: list[Step], *, pause: float, seed: int = 1) -> list[dict[str, Any]]:
+        self.runs += 1
+        return run_script(
+            self.folder / "out" / f"{self.design.name}.v",
+            script,
+            top=self.design.name,
+            folder=self.folder / f"run{self.runs}",
+            inputs=["i"],
+            outputs=["o"],
+            cycles=CYCLES,
+            seconds=300,
+            pause=pause,
+            seed=seed,
+        )
+
+    def start(self, length: int, rows: int, mask: str = "none") -> list[Step]:
+        host = self.host
+        return [
+            host.write("row_length", elements=length),
+            host.write("rows", count=rows),
+            host.write("mask", source=mask),
+            host.write("control", start=1),
+        ]
+
+    def frame(self, scores: Any, visible: Any = None, pad: int = 0) -> Frame:
+        user: list[int] = []
+        if visible is not None:
+            for start in range(0, len(visible), self.lanes):
+                part = visible[start : start + self.lanes]
+                user.append(sum(int(seen) << lane for lane, seen in enumerate(part)))
+        return frame(self.rows_in, scores, user, pad)
+
+    def expected(self, scores: Any, visible: Any) -> tuple[list[int], int]:
+        """A row's probabilities, and whether it is empty."""
+        golden = softmax(self.design.description.numerics, scores[None], visible[None])
+        return golden.p[0].tolist(), int(golden.empty[0])
+
+    def told(self, row: dict[str, Any]) -> tuple[list[int], int]:
+        """The same of a frame that came."""
+        assert len(set(row["user"])) == 1
+        return elements(self.rows_out, row).tolist(), row["user"][0]
+
+
+@pytest.fixture(scope="module", params=DESIGNS)
+def built(request, tmp_path_factory):
+    design = load_design(request.param, DESIGNS[request.param])
+    return Built(design, tmp_path_factory.mktemp(design.name))
+
+
+def test_a_host_knows_the_design_by_its_registers(built):
+    host = built.host
+    names = ["identity", "interface", "kind", *(f"digest_{k}" for k in range(8)), "lanes", "error"]
+    words = [each["data"] for each in built.do([host.read(name) for name in names], pause=0.2)]
+    assert words[:3] == [0x43485259, built.manifest["interface_version"], 1]
+    assert "".join(f"{word:08x}" for word in words[3:11]) == built.manifest["digest"]
+    assert words[11:] == [built.lanes, 0]
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.4])
+def test_runs_give_what_the_golden_model_says(built, pause):
+    longest = built.design.description.max_length
+    script, expected = [], []
+    for seed, (length, count, mask) in enumerate(
+        [
+            (longest, 3, "none"),
+            (1, 5, "tuser"),
+            (longest - 1, 4, "tuser"),
+            (2, 1, "none"),
+            (6, 3, "tuser"),
+        ]
+    ):
+        rows = random_rows(built.design.config, [length] * count, seed=seed)
+        frames = [built.frame(scores, seen) for scores, seen in rows]
+        script += [*built.start(length, count, mask), Send("i", frames), Receive("o", count)]
+        script += [built.host.until("status", busy=0), built.host.read("error")]
+        expected.append([
+            built.expected(scores, seen if mask == "tuser" else np.ones(length, bool))
+            for scores, seen in rows
+        ])  # fmt: skip
+    results = built.do(script, pause=pause)
+    runs = [each["frames"] for each in results if "frames" in each]
+    assert [[built.told(row) for row in run] for run in runs] == expected
+    assert [results[k]["data"] for k, step in enumerate(script) if isinstance(step, Read)] == [
+        0
+    ] * 5
+    assert all(each.get("resp", 0) == 0 for each in results)
+
+
+def bad_rows(built: Built) -> dict[str, tuple[Frame, int]]:
+    """Fault -> a frame of such a row of 0, 1, 2 …, and how many of its transfers count."""
+    length, lanes, size = length_of(built), built.lanes, built.rows_in.element_bytes
+    scores = np.arange(length)
+    whole = built.frame(scores)
+    torn = [1] * len(whole.data)
+    torn[size - 1] = 0
+    found = {
+        "row_early": (built.frame(scores[:lanes]), 1),
+        "row_missing": (built.frame(scores, pad=2 * lanes + 1), -(-length // lanes)),
+        "keep": (Frame(data=whole.data, keep=torn), 1),
+    }
+    if lanes > 1:
+        found["row_short"] = (built.frame(scores[:-1]), -(-length // lanes))
+        found["row_long"] = (built.frame(scores, pad=1), -(-length // lanes))
+    return found
+
+
+def length_of(built: Built) -> int:
+    """Three transfers, the last of them half full."""
+    return 2 * built.lanes + (built.lanes + 1) // 2
+
+
+FAULTS = ["row_early", "row_missing", "row_short", "row_long", "keep"]
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.3])
+def test_a_malformed_row_is_named_and_the_next_run_is_right(built, pause):
+    """Each fault in the second of four rows: the run ends, with zeros where rows are missing."""
+    host, length = built.host, length_of(built)
+    (good,) = random_rows(built.design.config, [length], seed=3)
+    scores, seen = good[0], np.ones(length, bool)
+    bad = bad_rows(built)
+    script: list[Step] = []
+    for fault, (wrong, _) in bad.items():
+        frames = [built.frame(scores), wrong, built.frame(scores), built.frame(scores)]
+        script += [
+            *built.start(length, 4),
+            Send("i", frames),
+            Receive("o", 4),
+            host.until("status", busy=0),
+            host.read("error"),
+            host.read("error_stream"),
+            host.read("status"),
+            Quiet("i"),
+            host.write("control", start=1),
+            host.read("error"),
+            *host.clear(fault, "start_error"),
+            host.read("error"),
+            host.read("status"),
+            *built.start(length, 1),
+            Send("i", [built.frame(scores)]),
+            Receive("o", 1),
+            host.until("status", busy=0),
+            host.read("error"),
+            host.read("error_stream"),
+        ]
+    results = built.do(script, pause=pause)
+    reads = iter(
+        [r["data"] for r, step in zip(results, script, strict=True) if isinstance(step, Read)]
+    )
+    runs = iter([each["frames"] for each in results if "frames" in each])
+    right = built.expected(scores, seen)
+    zero = ([0] * length, 1)
+    for fault, (_, transfers) in bad.items():
+        assert host.causes(next(reads)) == {fault}
+        assert next(reads) == 1
+        assert next(reads) == 0b10
+        assert host.causes(next(reads)) == {fault, "start_error"}
+        assert [next(reads), next(reads)] == [0, 0]
+        assert [next(reads), next(reads)] == [0, 0]
+        first, second, *others = [built.told(row) for row in next(runs)]
+        counted = np.arange(length) < transfers * built.lanes
+        assert (first, others) == (right, [zero, zero])
+        # An element that was not kept was sent as 0.
+        came = np.arange(length) * (np.arange(length) < length - (fault == "row_short"))
+        assert second == built.expected(came, counted)
+        assert [built.told(row) for row in next(runs)] == [right]
+    assert set(bad) <= set(FAULTS)
+
+
+def test_wrong_accesses_are_answered_named_and_harmless(built):
+    host, length = built.host, length_of(built)
+    (good,) = random_rows(built.design.config, [length], seed=4)
+    scores, seen = good[0], np.ones(length, bool)
+    identity, rows = host.registers["identity"].offset, host.registers["rows"].offset
+    wrong: list[tuple[Step, str]] = [
+        (Write(0x7F0, 1), "unknown_register"),
+        (Write(identity, 1), "unknown_register"),
+        (Write(rows, 2, size=2), "unknown_register"),
+        (Write(rows, 0), "value"),
+        (Write(rows, 1 << 31), "value"),
+    ]
+    script: list[Step] = []
+    for access, cause in wrong:
+        script += [access, host.read("error"), *host.clear(cause), host.read("error")]
+    script += [Read(0x7F0), host.read("error"), host.read("rows")]
+    # In a run: settings are locked, a second start changes nothing, and the run is what it was.
+    script += [
+        *built.start(length, 2),
+        Send("i", [built.frame(scores)]),
+        Receive("o", 1),
+        host.write("row_length", elements=1),
+        host.write("control", start=1),
+        host.read("error"),
+        Send("i", [built.frame(scores)]),
+        Receive("o", 1),
+        host.until("status", busy=0),
+        host.read("row_length"),
+        *host.clear("locked", "start_busy"),
+        host.read("error"),
+    ]
+    results = built.do(script, pause=0.3)
+    answers = [results[5 * k] for k in range(len(wrong))]
+    assert [each["resp"] for each in answers] == [2] * len(wrong)
+    reads = iter([r for r, step in zip(results, script, strict=True) if isinstance(step, Read)])
+    for _, cause in wrong:
+        assert host.causes(next(reads)["data"]) == {cause}
+        assert next(reads)["data"] == 0
+    assert next(reads) == {"data": 0, "resp": 2}
+    assert [next(reads)["data"] for _ in range(2)] == [0, 1]
+    assert host.causes(next(reads)["data"]) == {"locked", "start_busy"}
+    assert [next(reads)["data"] for _ in range(2)] == [length, 0]
+    runs = [each["frames"] for each in results if "frames" in each]
+    assert [[built.told(row) for row in run] for run in runs] == [
+        [built.expected(scores, seen)]
+    ] * 2
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.3])
+def test_a_run_that_is_starved_or_not_listened_to_ends(built, pause):
+    """The watchdog and abort: from a sender that stops, and from a receiver that stops."""
+    host, length = built.host, length_of(built)
+    (good,) = random_rows(built.design.config, [length], seed=5)
+    scores, seen = good[0], np.ones(length, bool)
+    again = [
+        *built.start(length, 1),
+        Send("i", [built.frame(scores)]),
+        Receive("o", 1),
+        host.until("status", busy=0),
+        host.read("error"),
+    ]
+    count = 40
+    script: list[Step] = [
+        host.write("timeout", cycles=1000),
+        # No row of three comes whole: the watchdog ends it, and drops what comes out.
+        *built.start(length, 3),
+        host.until("status", busy=0),
+        host.read("error"),
+        *host.clear("timeout"),
+        Wait(20),
+        Drain("o"),
+        *again,
+        # The receiver stops: what waits at it, waits; the run ends.
+        Deaf("o", True),
+        *built.start(length, count),
+        Send("i", [built.frame(scores) for _ in range(count)]),
+        host.until("status", busy=0),
+        host.read("error"),
+        Quiet("i"),
+        *host.clear("timeout"),
+        Deaf("o", False),
+        Wait(200),
+        Drain("o"),
+        *again,
+        # Abort does the same at once, with the watchdog off.
+        host.write("timeout", cycles=0),
+        *built.start(length, 5),
+        Send("i", [built.frame(scores)]),
+        Wait(2000),
+        host.read("status"),
+        host.write("control", abort=1),
+        host.until("status", busy=0),
+        host.read("error"),
+        *host.clear("aborted"),
+        Wait(20),
+        Drain("o"),
+        *again,
+        # Where there is no run, there is nothing to abort.
+        host.write("control", abort=1),
+        host.read("error"),
+    ]
+    results = built.do(script, pause=pause)
+    reads = iter(
+        [r["data"] for r, step in zip(results, script, strict=True) if isinstance(step, Read)]
+    )
+    frames = iter([each["frames"] for each in results if "frames" in each])
+    right = built.expected(scores, seen)
+
+    def a_right_run_follows() -> None:
+        assert [built.told(row) for row in next(frames)] == [right]
+        assert next(reads) == 0
+
+    assert host.causes(next(reads)) == {"timeout"}
+    assert next(frames) == []
+    a_right_run_follows()
+    assert host.causes(next(reads)) == {"timeout"}
+    waited = [built.told(row) for row in next(frames)]
+    assert len(waited) <= 2
+    for row in waited:
+        assert row == right or (row[0][-1] == 0 and row[0][:-1] == right[0][: len(row[0]) - 1])
+    a_right_run_follows()
+    assert next(reads) == 1
+    assert host.causes(next(reads)) == {"aborted"}
+    assert [built.told(row) for row in next(frames)] == [right]
+    a_right_run_follows()
+    assert next(reads) == 0
+
+
+def test_counters_count_the_cycles_of_the_run_and_its_stalls(built):
+    host, length = built.host, length_of(built)
+    rows = random_rows(built.design.config, [length] * 3, seed=6)
+    names = ["cycles", "stalls_i", "stalls_o"]
+    script: list[Step] = [
+        *built.start(length, 3),
+        Wait(500),
+        Send("i", [built.frame(scores) for scores, _ in rows]),
+        Receive("o", 3),
+        host.until("status", busy=0),
+        *map(host.read, names),
+        Deaf("o", True),
+        *built.start(length, 3),
+        Send("i", [built.frame(scores) for scores, _ in rows]),
+        Wait(700),
+        Deaf("o", False),
+        Receive("o", 3),
+        host.until("status", busy=0),
+        *map(host.read, names),
+    ]
+    results = built.do(script, pause=0.0)
+    words = [r["data"] for r, step in zip(results, script, strict=True) if isinstance(step, Read)]
+    starved, deaf = words[:3], words[3:]
+    assert starved[0] > starved[1] >= 500
+    assert deaf[0] > deaf[2] >= 500
+    assert starved[2] == 0
