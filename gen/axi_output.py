@@ -39,7 +39,7 @@ def write_axi(
             [HEADER, SYSTEMRDL],
         ),
         f"{name}_example.v": verilog_example(name, top.ports),
-        f"{name}_litex.py": litex_example(name, system.inputs, system.outputs),
+        f"{name}_litex.py": litex_example(name, {**system.inputs, **system.tables}, system.outputs),
     }
     for file, text in texts.items():
         (folder / file).write_text(text)
@@ -48,7 +48,10 @@ def write_axi(
 
 def _streams(system: System) -> dict[str, Any]:
     """How rows look on each stream."""
-    sides = (("s_axis", system.inputs), ("m_axis", system.outputs))
+    sides = (
+        ("s_axis", {**system.inputs, **system.tables}),
+        ("m_axis", system.outputs),
+    )
     return {
         name: _told(f"{side}_{name}", config, system.words[name])
         for side, streams in sides

@@ -10,6 +10,9 @@ from gen.kinds.graph import graph_text
 from gen.kinds.kind import Kind
 from hw.attention.config import AttentionConfig
 from hw.attention.core import AttentionCore
+from hw.bus.attention import AttentionSystem
+from hw.bus.registers import Identity
+from hw.bus.system import System
 from sim.cycle.heads import head_cycles
 from spec import Attention, Softmax
 from spec.expr import Entries, Expr, Op, walk
@@ -45,6 +48,10 @@ class AttentionKind(Kind):
     def unit(self, config: AttentionConfig) -> wiring.Component:
         """The core, to be elaborated once."""
         return AttentionCore(config)
+
+    def system(self, config: AttentionConfig, identity: Identity) -> System:
+        """Queries, keys, values and masks on streams of their own, heads run from registers."""
+        return AttentionSystem(config, identity)
 
     def told(self, description: Attention) -> dict[str, Any]:
         """Fields as they were given, but traced graphs in place of functions."""

@@ -222,7 +222,6 @@ class RowIn(wiring.Component):
         m.d.comb += torn.eq(parts | gaps)
         ends = in_place & row_due & ~torn
         return {
-            "load_busy": Const(0, 1),
             "row_early": packet.last & ~row_due,
             "row_missing": ~packet.last & row_due,
             "row_short": ends & (wanted & ~there).any(),

@@ -1,8 +1,9 @@
 """How a design is run from registers: start, watch, count, and get over whatever goes wrong."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.data import StructLayout
 from amaranth.lib.wiring import In, Out, connect, flipped
@@ -14,20 +15,19 @@ from spec.registers import WORD_BITS, Access, RegisterMap
 
 __all__ = ["Control"]
 
-OUTPUT, INPUT = "output", "input"
-
 
 class Control(wiring.Component):
     """The registers of a design, and its runs.
 
-    Contract: a run goes from an accepted start to the cycle in which `idle` says that nothing more
-    will move. Settings are locked meanwhile. A cause in `FATAL` makes the run fail: `failed` tells
-    the streams to replace what comes by zeros, so that the core comes to its end; it falls when no
-    run is going and every such cause has been cleared. After `timeout` or `aborted`, `drop` tells
-    the outputs to drop what the core still gives. No state of a stream makes a run go on for ever,
-    but for an output that is not taken while the watchdog is off and no one aborts.
+    Contract: a run, or a load of tables, goes from an accepted start or load to the cycle in which
+    `idle` says that nothing more will move. Settings are locked meanwhile. A cause in `FATAL` makes
+    it fail: `failed` tells the streams to replace what comes by zeros, so that the core comes to
+    its end; it falls when nothing goes on and every such cause has been cleared. After `timeout` or
+    `aborted`, `drop` tells the outputs to drop what the core still gives. No state of a stream
+    makes a run go on for ever, but for an output that is not taken while the watchdog is off and no
+    one aborts.
 
-    *Timing*: `begin` is a cycle, the first of `busy`.
+    *Timing*: `begin`, and `begin_load`, is a cycle, the first of `busy`.
 
     *Members*
     access
@@ -36,10 +36,12 @@ class Control(wiring.Component):
         Every setting of the map, out.
     begin, busy, failed, drop, error
         What goes on; `error`: some cause is set.
+    begin_load, startable
+        Where there are tables: a load begins; what a run needs has been loaded.
     idle
-        No stream has anything left of the run. It must not be high in the cycle after `begin`.
+        No stream has anything left of it. It must not be high in the cycle after `begin`.
     fault_<input>
-        Faults of each input.
+        Faults of each input, and of each table.
     stalls_<stream>, moved_<stream>
         Of each stream: it stalls, a transfer happens.
     """
@@ -52,8 +54,18 @@ class Control(wiring.Component):
     error: Signal
     idle: Signal
 
-    def __init__(self, registers: RegisterMap, inputs: list[str], outputs: list[str]):
-        self.registers, self.inputs, self.outputs = registers, inputs, outputs
+    begin_load: Signal
+    startable: Signal
+
+    def __init__(
+        self,
+        registers: RegisterMap,
+        inputs: Sequence[str],
+        outputs: Sequence[str],
+        tables: Sequence[str] = (),
+    ):
+        self.registers, self.tables = registers, tables
+        self.inputs, self.outputs = inputs, outputs
         self.file: Any = RegisterFile(registers)
         members: dict[str, Any] = {"access": In(AccessSignature())}
         self.settings = [register.name for register in registers.of(Access.SETTING)]
@@ -61,10 +73,14 @@ class Control(wiring.Component):
             members[name] = Out(self.file.signature.members[name].shape)
         members |= dict.fromkeys(("begin", "busy", "failed", "drop", "error"), Out(1))
         members["idle"] = In(1)
-        for name in inputs:
+        if tables:
+            members |= {"begin_load": Out(1), "startable": In(1)}
+        for name in [*inputs, *tables]:
             members[f"fault_{name}"] = In(fault_shape())
         for name in [*inputs, *outputs]:
-            members |= {f"stalls_{name}": In(1), f"moved_{name}": In(1)}
+            members[f"stalls_{name}"] = In(1)
+        for name in [*inputs, *outputs, *tables]:
+            members[f"moved_{name}"] = In(1)
         super().__init__(members)
 
     def elaborate(self, platform: object) -> Module:
@@ -79,24 +95,32 @@ class Control(wiring.Component):
             file.status.failed.eq(self.failed),
             self.error.eq(Value.cast(file.error_now).any()),
         ]
-        starts = file.control.start & ~self.busy & ~self.failed
-        ends = self.busy & ~self.begin & self.idle
-        m.d.sync += self.begin.eq(starts)
-        with m.If(starts):
+        start, begun = file.control.start, Signal()
+        load = file.control.load if self.tables else Const(0, 1)
+        startable = self.startable if self.tables else Const(1, 1)
+        free = ~self.busy & ~self.failed
+        begins = free & (start & startable | load & ~start)
+        m.d.sync += [begun.eq(begins), self.begin.eq(free & start & startable)]
+        if self.tables:
+            m.d.sync += self.begin_load.eq(free & load & ~start)
+        with m.If(begins):
             m.d.sync += self.busy.eq(1)
-        with m.Elif(ends):
+        with m.Elif(self.busy & ~begun & self.idle):
             m.d.sync += self.busy.eq(0)
 
         causes: Any = Signal(StructLayout(dict.fromkeys(CAUSES, 1)))
-        faults = {name: getattr(self, f"fault_{name}") for name in self.inputs}
+        takes = [*self.inputs, *self.tables]
+        faults = {name: getattr(self, f"fault_{name}") for name in takes}
         m.d.comb += [
             file.error.eq(causes),
             causes.unknown_register.eq(file.refused.unknown),
             causes.value.eq(file.refused.value),
             causes.locked.eq(file.refused.locked),
-            causes.start_busy.eq(file.control.start & self.busy),
-            causes.start_error.eq(file.control.start & ~self.busy & self.failed),
-            causes.timeout.eq(self._watchdog(m)),
+            causes.start_busy.eq(start & self.busy),
+            causes.start_error.eq((start | load) & ~self.busy & self.failed),
+            causes.load_busy.eq(load & (self.busy | start)),
+            causes.mask_missing.eq(start & free & ~startable),
+            causes.timeout.eq(self._watchdog(m, begun)),
             causes.aborted.eq(file.control.abort & self.busy),
             *(
                 causes[name].eq(Cat(fault[name] for fault in faults.values()).any())
@@ -108,7 +132,7 @@ class Control(wiring.Component):
             ),
         ]
         self._fail(m, causes)
-        self._count(m)
+        self._count(m, begun)
         return m
 
     def _fail(self, m: Module, causes: Any) -> None:
@@ -121,13 +145,15 @@ class Control(wiring.Component):
         with m.If(causes.timeout | causes.aborted):
             m.d.sync += self.drop.eq(1)
 
-    def _watchdog(self, m: Module) -> Value:
+    def _watchdog(self, m: Module, begun: Value) -> Value:
         """Whether nothing has moved for so long, for a cycle.
 
         In a failed run only outputs count: what is dropped moves without an end.
         """
         left, off = Signal(WORD_BITS + 1), Signal()
-        of_inputs = Cat(getattr(self, f"moved_{name}") for name in self.inputs).any()
+        of_inputs = Cat(
+            getattr(self, f"moved_{name}") for name in [*self.inputs, *self.tables]
+        ).any()
         of_outputs = Cat(getattr(self, f"moved_{name}") for name in self.outputs).any()
         moves = Signal()
         m.d.sync += [
@@ -135,7 +161,7 @@ class Control(wiring.Component):
             off.eq(~self.file.timeout.cycles.any()),
         ]
         # Counts down to -1, which its sign tells; there it stays until something moves.
-        with m.If(~self.busy | moves | self.begin):
+        with m.If(~self.busy | moves | begun):
             m.d.sync += left.eq(self.file.timeout.cycles)
         with m.Elif(~left[-1]):
             m.d.sync += left.eq(left - 1)
@@ -143,7 +169,7 @@ class Control(wiring.Component):
         m.d.sync += told.eq(left[-1])
         return left[-1] & ~told & ~off & self.busy
 
-    def _count(self, m: Module) -> None:
+    def _count(self, m: Module, begun: Value) -> None:
         """Cycles of the run, and of every stream's stalls in it."""
         for name, event in [
             ("cycles", self.busy),
@@ -154,7 +180,7 @@ class Control(wiring.Component):
         ]:
             count = Signal(WORD_BITS + 1, name=f"count_{name}")
             full = (1 << WORD_BITS) - 1
-            with m.If(self.begin):
+            with m.If(begun):
                 m.d.sync += count.eq(event)
             with m.Elif(event & ~count[-1]):
                 m.d.sync += count.eq(count + 1)

@@ -27,10 +27,11 @@ TIMEOUT_CYCLES = 1 << 28
 CAUSES = {
     "unknown_register": "a write to no register, to one that is read only, or of less than a word",
     "value": "a write of a value that the setting does not take; it keeps the one before",
-    "locked": "a write to a setting while a run was going; it keeps the one before",
-    "start_busy": "start while a run was going; that run goes on",
-    "start_error": "start while a cause from row_early on was set; nothing was started",
-    "load_busy": "words of a table came while a run was going; they were taken and dropped",
+    "locked": "a write to a setting while a run or a load was going; it keeps the one before",
+    "start_busy": "start while a run or a load was going; that goes on",
+    "start_error": "start or load while a cause from row_early on was set; nothing was begun",
+    "load_busy": "load while a run or another load was going; nothing was loaded",
+    "mask_missing": "start with a mask source that was not loaded; nothing was begun",
     "row_early": "TLAST before a row's last transfer",
     "row_missing": "no TLAST with a row's last transfer",
     "row_short": "TKEEP of a row's last transfer keeps fewer elements than the row has",
@@ -41,7 +42,7 @@ CAUSES = {
 }
 """Bits of the register error, from bit 0 up."""
 
-FAULTS = ("load_busy", "row_early", "row_missing", "row_short", "row_long", "keep")
+FAULTS = ("row_early", "row_missing", "row_short", "row_long", "keep")
 """Causes that come from a stream of data; the register error_stream says from which."""
 
 FATAL = ("row_early", "row_missing", "row_short", "row_long", "keep", "timeout", "aborted")
@@ -88,6 +89,7 @@ def system_map(
     settings: Sequence[Register],
     inputs: Sequence[str],
     outputs: Sequence[str],
+    tables: Sequence[str] = (),
 ) -> RegisterMap:
     """The registers of a design.
 
@@ -99,8 +101,8 @@ def system_map(
         By which a host knows it.
     capabilities, settings
         What is the kind's own, made by `constant` and `setting`.
-    inputs, outputs
-        Names of the streams of data.
+    inputs, outputs, tables
+        Names of the streams of data, and of those that load a table between runs.
     """
     digest = [
         constant(f"digest_{k}", word, f"digits {8 * k} to {8 * k + 7} of the design's digest")
@@ -130,7 +132,15 @@ def system_map(
             ),
             *_placed(0x010, digest),
             *_placed(CAPABILITIES, capabilities),
-            *_placed(CONTROL, [_control(), _status_register(), _error(), _error_stream(inputs)]),
+            *_placed(
+                CONTROL,
+                [
+                    _control(bool(tables)),
+                    _status_register(),
+                    _error(),
+                    _error_stream([*inputs, *tables]),
+                ],
+            ),
             *_placed(SETTINGS, [_timeout(), *settings]),
             *_placed(COUNTERS, counters),
         ),
@@ -148,11 +158,13 @@ def _bits(meanings: Mapping[str, str]) -> tuple[Field, ...]:
     )
 
 
-def _control() -> Register:
+def _control(loads: bool) -> Register:
     bits = {
         "start": "begin a run with the settings as they are",
         "abort": "end the run: zeros for what is missing, and what comes out is dropped",
     }
+    if loads:
+        bits["load"] = "begin to load the mask of the source that the setting mask names"
     return Register(
         name="control", offset=0, access=Access.COMMAND, meaning="commands", fields=_bits(bits)
     )
@@ -160,7 +172,7 @@ def _control() -> Register:
 
 def _status_register() -> Register:
     bits = {
-        "busy": "a run is going: from start to the last transfer out",
+        "busy": "a run is going, from start to the last transfer out; or a load",
         "failed": "inputs are taken and dropped, from a cause from row_early on until that is "
         "cleared and no run is going",
     }
@@ -185,7 +197,7 @@ def _error_stream(inputs: Sequence[str]) -> Register:
         name="error_stream",
         offset=0,
         access=Access.STICKY,
-        meaning="where row_early to keep, and load_busy, happened; cleared like error",
+        meaning="where row_early to keep happened; cleared like error",
         fields=_bits(bits),
     )
 

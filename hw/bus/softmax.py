@@ -5,7 +5,7 @@ from amaranth.lib import stream
 
 from hw.bus.axi_stream import RowsConfig
 from hw.bus.registers import Identity, constant, setting, system_map
-from hw.bus.system import System
+from hw.bus.system import System, none_active
 from hw.softmax.config import SoftmaxConfig
 from hw.softmax.core import Softmax
 from spec.registers import Field, RegisterMap
@@ -145,6 +145,9 @@ class SoftmaxSystem(System):
         ]
         m.d.comb += [
             tail.eq(length[: config.log2_lanes]),
+            rows_in.begin.eq(control.begin),
+            rows_out.begin.eq(control.begin),
+            control.idle.eq(none_active(rows.values())),
             rows_in.plan.transfers.eq(length >> config.log2_lanes),
             rows_in.plan.tail.eq(tail),
             rows_in.plan.rows.eq(count),

@@ -1,9 +1,9 @@
 """A core that is run from registers, with its data on streams of rows: what all kinds share."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Signal
+from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -12,7 +12,7 @@ from hw.bus.control import Control
 from hw.bus.register_file import AccessSignature
 from spec.registers import RegisterMap
 
-__all__ = ["System"]
+__all__ = ["System", "none_active"]
 
 
 class System(wiring.Component):
@@ -22,8 +22,8 @@ class System(wiring.Component):
     ----------
     registers
         Its map.
-    inputs, outputs
-        Stream -> how rows look on it.
+    inputs, outputs, tables
+        Stream -> how rows look on it; of data, and of tables that are loaded between runs.
     words
         Stream -> what its elements are, and in which order, for the manifest.
 
@@ -47,12 +47,14 @@ class System(wiring.Component):
         inputs: Mapping[str, RowsConfig],
         outputs: Mapping[str, RowsConfig],
         words: Mapping[str, str],
+        tables: Mapping[str, RowsConfig] | None = None,
     ):
-        self.registers, self.inputs, self.outputs = registers, inputs, outputs
-        self.words = words
+        self.registers, self.words = registers, words
+        self.inputs, self.outputs, self.tables = inputs, outputs, tables or {}
         members: dict[str, Any] = {"access": In(AccessSignature())}
         members |= {
-            name: In(stream.Signature(config.packet_shape)) for name, config in inputs.items()
+            name: In(stream.Signature(config.packet_shape))
+            for name, config in {**inputs, **self.tables}.items()
         }
         members |= {
             name: Out(stream.Signature(config.packet_shape)) for name, config in outputs.items()
@@ -62,14 +64,15 @@ class System(wiring.Component):
     def join(self, m: Module) -> tuple[Any, dict[str, Any]]:
         """Make control and adapters, and join them and the members; give them.
 
-        What is left to the kind: plans of inputs, sets of outputs, and their streams to the core.
+        What is left to the kind: when each adapter begins and what it is to bring, `idle`, and the
+        adapters' streams to and from the core.
         """
         m.submodules.control = control = Control(
-            self.registers, list(self.inputs), list(self.outputs)
+            self.registers, list(self.inputs), list(self.outputs), list(self.tables)
         )
         connect(m, control.access, flipped(self.access))
         adapters: dict[str, Any] = {}
-        for name, config in self.inputs.items():
+        for name, config in {**self.inputs, **self.tables}.items():
             m.submodules[f"rows_{name}"] = adapters[name] = rows = RowIn(config)
             connect(m, flipped(getattr(self, name)), rows.i)
             m.d.comb += [
@@ -81,14 +84,16 @@ class System(wiring.Component):
             connect(m, rows.o, flipped(getattr(self, name)))
             m.d.comb += rows.drop.eq(control.drop)
         for name, rows in adapters.items():
-            m.d.comb += [
-                rows.begin.eq(control.begin),
-                getattr(control, f"stalls_{name}").eq(rows.stalls),
-                getattr(control, f"moved_{name}").eq(rows.moved),
-            ]
+            m.d.comb += getattr(control, f"moved_{name}").eq(rows.moved)
+            if name not in self.tables:
+                m.d.comb += getattr(control, f"stalls_{name}").eq(rows.stalls)
         m.d.comb += [
-            control.idle.eq(~Cat(rows.active for rows in adapters.values()).any()),
             self.busy.eq(control.busy),
             self.error.eq(control.error),
         ]
         return control, adapters
+
+
+def none_active(adapters: Iterable[Any]) -> Value:
+    """Whether no adapter has anything left."""
+    return ~Cat(rows.active for rows in adapters).any()

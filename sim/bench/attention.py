@@ -18,7 +18,14 @@ from sim.bench.streams import Sink, Source, StreamTrace, budget_of, run_streams,
 from sim.cycle.heads import Loaded, head_cycles, source_of
 from spec.tiles import GROUP, BlockBitmap, ColumnIntervals
 
-__all__ = ["AttentionTrace", "cycles_per_second", "simulate"]
+__all__ = [
+    "AttentionTrace",
+    "by_dimension",
+    "by_key",
+    "cycles_per_second",
+    "mask_words",
+    "simulate",
+]
 
 OUTPUT_FIELDS = ("value", "empty", "refused", "skip", "row_end", "last")
 
@@ -95,9 +102,9 @@ def simulate(
     of_head = list(masks) * heads if len(masks) == 1 else list(masks)
     sources = {
         "i_job": _jobs(config, queries, k.shape[1], of_head, b),
-        "i_q": _operand(_by_dimension(q, config.rows)),
-        "i_k": _operand(_by_dimension(k, config.columns)),
-        "i_v": _operand(_by_key(v, config.columns, config.value_columns)),
+        "i_q": _operand(by_dimension(q, config.rows)),
+        "i_k": _operand(by_dimension(k, config.columns)),
+        "i_v": _operand(by_key(v, config.columns, config.value_columns)),
         **_loads(config, of_head),
     }
     expected = head_cycles(config, queries, k.shape[1], of_head, b=b).total
@@ -165,7 +172,7 @@ def _loads(config: AttentionConfig, masks: Sequence[Loaded]) -> dict[str, Source
         for number, head in enumerate(_changes(masks, kind)):
             mask = masks[head]
             assert mask is not None
-            for stream, columns in _words(config, mask).items():
+            for stream, columns in mask_words(config, mask).items():
                 held = fields.setdefault(stream, {key: [] for key in columns})
                 if number:
                     start = len(held["last"])
@@ -178,7 +185,7 @@ def _loads(config: AttentionConfig, masks: Sequence[Loaded]) -> dict[str, Source
     }
 
 
-def _words(
+def mask_words(
     config: AttentionConfig, mask: BlockBitmap | ColumnIntervals
 ) -> dict[str, dict[str, list[int]]]:
     """Stream -> field -> bits of every word, without `last`."""
@@ -210,7 +217,7 @@ def _padded(array: NDArray[np.int8], step: int) -> NDArray[np.uint8]:
     return np.ascontiguousarray(np.pad(array, ((0, 0), (0, more), (0, 0)))).view(np.uint8)
 
 
-def _by_dimension(array: NDArray[np.int8], lanes: int) -> NDArray[np.uint8]:
+def by_dimension(array: NDArray[np.int8], lanes: int) -> NDArray[np.uint8]:
     """Words of `lanes` tokens, dimension after dimension, block after block."""
     tokens = _padded(array, lanes)
     sets, count, dims = tokens.shape
@@ -218,7 +225,7 @@ def _by_dimension(array: NDArray[np.int8], lanes: int) -> NDArray[np.uint8]:
     return blocks.reshape(sets, -1, lanes)
 
 
-def _by_key(array: NDArray[np.int8], columns: int, lanes: int) -> NDArray[np.uint8]:
+def by_key(array: NDArray[np.int8], columns: int, lanes: int) -> NDArray[np.uint8]:
     """Words of `lanes` dimensions, group after group, key after key to the end of a tile."""
     tokens = _padded(array, columns)
     return tokens.reshape(len(tokens), -1, lanes)

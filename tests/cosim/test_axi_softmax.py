@@ -1,30 +1,16 @@
 """A softmax on AXI, in Icarus against cocotbext-axi's peers, all channels pausing at random."""
 
-import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from gen.design import Design, load_design
-from gen.verilog import write_design
-from hw.prim.target import Target
-from sim.bench.axi import (
-    Deaf,
-    Drain,
-    Frame,
-    Quiet,
-    Read,
-    Receive,
-    Send,
-    Step,
-    Wait,
-    Write,
-    run_script,
-)
+from sim.bench.axi import Deaf, Drain, Frame, Quiet, Read, Receive, Send, Step, Wait, Write
 from sim.golden.softmax import softmax
-from spec.registers import RegisterMap
-from tests.support.axi import Host, elements, frame
+from tests.support.axi import elements, frame
+from tests.support.axi_session import OnAxi, frames_of, words_of
 from tests.support.softmax import random_rows
 
 pytestmark = pytest.mark.cosim
@@ -37,34 +23,13 @@ DESIGNS = {"softmax_exact": ["max_length=32"], "softmax_ice40": ["max_length=16"
 """Four lanes of two bytes; one lane of 12 bits."""
 
 
-class Built:
-    """A design on AXI, its files, and how to talk to it."""
+class Built(OnAxi):
+    """A softmax on AXI."""
 
-    def __init__(self, design: Design, folder: Any):
-        self.design, self.folder = design, folder
-        write_design(design, folder / "out", target=Target.PORTABLE, bus="axi")
-        self.manifest = json.loads((folder / "out" / "manifest.json").read_text())
-        system = design.system()
-        self.host = Host(RegisterMap.read(self.manifest["registers"]))
-        self.rows_in, self.rows_out = system.inputs["i"], system.outputs["o"]
-        del system
+    def __init__(self, design: Design, folder: Path):
+        super().__init__(design, folder, cycles=CYCLES)
+        self.rows_in, self.rows_out = self.inputs["i"], self.outputs["o"]
         self.lanes = design.config.lanes
-        self.runs = 0
-
-    def do(self, script: list[Step], *, pause: float, seed: int = 1) -> list[dict[str, Any]]:
-        self.runs += 1
-        return run_script(
-            self.folder / "out" / f"{self.design.name}.v",
-            script,
-            top=self.design.name,
-            folder=self.folder / f"run{self.runs}",
-            inputs=["i"],
-            outputs=["o"],
-            cycles=CYCLES,
-            seconds=300,
-            pause=pause,
-            seed=seed,
-        )
 
     def start(self, length: int, rows: int, mask: str = "none") -> list[Step]:
         host = self.host
@@ -131,11 +96,9 @@ def test_runs_give_what_the_golden_model_says(built, pause):
             for scores, seen in rows
         ])  # fmt: skip
     results = built.do(script, pause=pause)
-    runs = [each["frames"] for each in results if "frames" in each]
+    runs = frames_of(results)
     assert [[built.told(row) for row in run] for run in runs] == expected
-    assert [results[k]["data"] for k, step in enumerate(script) if isinstance(step, Read)] == [
-        0
-    ] * 5
+    assert words_of(script, results) == [0] * 5
     assert all(each.get("resp", 0) == 0 for each in results)
 
 
@@ -197,10 +160,8 @@ def test_a_malformed_row_is_named_and_the_next_run_is_right(built, pause):
             host.read("error_stream"),
         ]
     results = built.do(script, pause=pause)
-    reads = iter(
-        [r["data"] for r, step in zip(results, script, strict=True) if isinstance(step, Read)]
-    )
-    runs = iter([each["frames"] for each in results if "frames" in each])
+    reads = iter(words_of(script, results))
+    runs = iter(frames_of(results))
     right = built.expected(scores, seen)
     zero = ([0] * length, 1)
     for fault, (_, transfers) in bad.items():
@@ -262,7 +223,7 @@ def test_wrong_accesses_are_answered_named_and_harmless(built):
     assert [next(reads)["data"] for _ in range(2)] == [0, 1]
     assert host.causes(next(reads)["data"]) == {"locked", "start_busy"}
     assert [next(reads)["data"] for _ in range(2)] == [length, 0]
-    runs = [each["frames"] for each in results if "frames" in each]
+    runs = frames_of(results)
     assert [[built.told(row) for row in run] for run in runs] == [
         [built.expected(scores, seen)]
     ] * 2
@@ -322,10 +283,8 @@ def test_a_run_that_is_starved_or_not_listened_to_ends(built, pause):
         host.read("error"),
     ]
     results = built.do(script, pause=pause)
-    reads = iter(
-        [r["data"] for r, step in zip(results, script, strict=True) if isinstance(step, Read)]
-    )
-    frames = iter([each["frames"] for each in results if "frames" in each])
+    reads = iter(words_of(script, results))
+    frames = iter(frames_of(results))
     right = built.expected(scores, seen)
 
     def a_right_run_follows() -> None:
@@ -369,7 +328,7 @@ def test_counters_count_the_cycles_of_the_run_and_its_stalls(built):
         *map(host.read, names),
     ]
     results = built.do(script, pause=0.0)
-    words = [r["data"] for r, step in zip(results, script, strict=True) if isinstance(step, Read)]
+    words = words_of(script, results)
     starved, deaf = words[:3], words[3:]
     assert starved[0] > starved[1] >= 500
     assert deaf[0] > deaf[2] >= 500

@@ -110,7 +110,6 @@ def faults_of(config: RowsConfig, packet: Any, row_end: Value, tail: Value) -> d
     fewer = Cat(prefixes[n] & (expected > n) for n in range(config.lanes + 1)).any()
     right = packet.last == row_end
     return {
-        "load_busy": packet.last & ~packet.last,
         "row_early": packet.last & ~row_end,
         "row_missing": ~packet.last & row_end,
         "row_short": right & row_end & fewer,

@@ -24,7 +24,7 @@ from tests.support.emitted import icarus_takes, yosys_takes
 
 SECONDS = 300
 
-DESIGNS = ("softmax_ice40",)
+DESIGNS = ("softmax_ice40", "attention_tiny")
 """One of every kind that can be run from registers."""
 
 FILES = ["{}.core", "{}.v", "{}_example.v", "{}_litex.py", "manifest.json", "registers.h"]

@@ -1,0 +1,66 @@
+"""A design on AXI that is emitted, and scripts carried out on it."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from gen.design import Design
+from gen.verilog import write_design
+from hw.prim.target import Target
+from sim.bench.axi import Read, Step, run_script
+from spec.registers import RegisterMap
+from tests.support.axi import Host
+
+__all__ = ["OnAxi", "frames_of", "words_of"]
+
+SECONDS = 300
+
+
+class OnAxi:
+    """A design's files, its registers by name, and the form of its streams.
+
+    Parameters
+    ----------
+    cycles
+        Bound of every step of a script: nothing takes longer, whatever was wrong.
+    """
+
+    def __init__(self, design: Design, folder: Path, *, cycles: int):
+        self.design, self.folder, self.cycles = design, folder, cycles
+        write_design(design, folder / "out", target=Target.PORTABLE, bus="axi")
+        self.manifest = json.loads((folder / "out" / "manifest.json").read_text())
+        self.host = Host(RegisterMap.read(self.manifest["registers"]))
+        system = design.system()
+        self.inputs = {**system.inputs, **system.tables}
+        self.outputs = dict(system.outputs)
+        del system
+        self.runs = 0
+
+    def do(self, script: Sequence[Step], *, pause: float, seed: int = 1) -> list[dict[str, Any]]:
+        """Carry out a script from reset; what each step gives."""
+        self.runs += 1
+        return run_script(
+            self.folder / "out" / f"{self.design.name}.v",
+            script,
+            top=self.design.name,
+            folder=self.folder / f"run{self.runs}",
+            inputs=list(self.inputs),
+            outputs=list(self.outputs),
+            cycles=self.cycles,
+            seconds=SECONDS,
+            pause=pause,
+            seed=seed,
+        )
+
+
+def words_of(script: Sequence[Step], results: Sequence[dict[str, Any]]) -> list[int]:
+    """What every `Read` of a script gave."""
+    return [
+        each["data"] for step, each in zip(script, results, strict=True) if isinstance(step, Read)
+    ]
+
+
+def frames_of(results: Sequence[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """The frames of every step that gave some."""
+    return [each["frames"] for each in results if "frames" in each]
