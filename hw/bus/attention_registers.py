@@ -2,6 +2,7 @@
 
 from hw.attention.config import AttentionConfig
 from hw.bus.registers import Identity, constant, setting, system_map
+from spec.attention import MASK_SOURCES
 from spec.registers import Field, Register, RegisterMap
 
 __all__ = ["attention_registers"]
@@ -27,6 +28,11 @@ def attention_registers(config: AttentionConfig, identity: Identity) -> Register
             constant("tile_keys", config.columns, "keys of a tile, a transfer of k"),
             constant("value_lanes", config.value_columns, "values of a transfer of v and of o"),
             constant("output_bits", layer.output_bits, "bits of an output"),
+            constant(
+                "mask_sources",
+                sum(1 << MASK_SOURCES.index(source) for source in layer.masks),
+                "where a mask may come from: bit 0 generator, bit 1 columns, bit 2 bitmap",
+            ),
         ],
         settings=_settings(config),
         inputs=["q", "k", "v"],

@@ -10,6 +10,7 @@ from gen.registers.c_header import c_header
 from gen.registers.markdown import table
 from gen.registers.systemrdl import systemrdl
 from hw.bus.registers import Identity, constant, setting, system_map
+from scripts.registers import FILE, document
 from spec.registers import Access, Field, RegisterMap
 from tests.support.registers import every_access
 
@@ -116,6 +117,10 @@ def test_a_wrong_register_is_not_read_as_right(tmp_path):
     compiler.compile_file(str(source))
     with pytest.raises(tools.RDLCompileError):
         compiler.elaborate()
+
+
+def test_the_document_is_that_of_the_maps():
+    assert FILE.read_text() == document(), "run python -m scripts.registers"
 
 
 def test_a_table_has_a_row_a_field():
