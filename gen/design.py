@@ -64,21 +64,9 @@ class Design:
         return self.kind.unit(self.config)
 
     def system(self) -> System:
-        """The unit run from registers, to be elaborated once.
-
-        Raises
-        ------
-        SpecError
-            There is no such thing of its kind.
-        """
+        """The unit run from registers, to be elaborated once."""
         identity = Identity(interface_version=INTERFACE_VERSION, digest=self.digest)
-        system = self.kind.system(self.config, identity)
-        if system is None:
-            raise SpecError(
-                f"--bus: {self.name} is of kind {self.kind.name}, which cannot be run from "
-                "registers yet; nearest is --bus stream"
-            )
-        return system
+        return self.kind.system(self.config, identity)
 
     @property
     def hardware(self) -> dict[str, Any]:

@@ -29,7 +29,7 @@ def write_design(design: Design, folder: Path, *, target: Target, bus: str = "st
     Raises
     ------
     SpecError
-        There is no such design on this bus, or `folder` cannot be written.
+        `folder` cannot be written.
     """
     write = write_axi if bus == "axi" else _write_streams
     with whole_folder(folder) as work:

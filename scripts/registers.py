@@ -14,6 +14,7 @@ FILE = Path("docs/registers.md")
 EXAMPLES = {
     "softmax": "softmax_exact",
     "attention": "attention_any_mask",
+    "butterfly": "butterfly_1024",
 }
 """Kind -> the preset whose registers stand for the kind: one that has them all."""
 

@@ -6,6 +6,9 @@ from typing import Any
 from amaranth.lib import wiring
 
 from gen.kinds.kind import Kind
+from hw.bus.butterfly import ButterflySystem
+from hw.bus.registers import Identity
+from hw.bus.system import System
 from hw.butterfly.config import ButterflyConfig
 from hw.butterfly.core import ButterflyCore
 from hw.butterfly.timing import ButterflyTiming
@@ -37,6 +40,10 @@ class ButterflyKind(Kind):
     def unit(self, config: ButterflyConfig) -> wiring.Component:
         """The core, to be elaborated once."""
         return ButterflyCore(config)
+
+    def system(self, config: ButterflyConfig, identity: Identity) -> System:
+        """Vectors and matrices on streams of their own, one kind and size a run."""
+        return ButterflySystem(config, identity)
 
     def sections(self, config: ButterflyConfig) -> dict[str, Any]:
         """Formats, bytes of tables, cycles of the largest vectors, and the streams' order."""

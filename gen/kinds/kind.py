@@ -50,9 +50,9 @@ class Kind(ABC):
     def unit(self, config: Any) -> wiring.Component:
         """The unit, to be elaborated once."""
 
-    def system(self, config: Any, identity: Identity) -> System | None:
-        """The unit run from registers, to be elaborated once; None if there is no such thing."""
-        return None
+    @abstractmethod
+    def system(self, config: Any, identity: Identity) -> System:
+        """The unit run from registers, to be elaborated once."""
 
     def told(self, description: Any) -> dict[str, Any]:
         """The description as plain data that covers everything that decides behaviour."""

@@ -24,8 +24,8 @@ from tests.support.emitted import icarus_takes, yosys_takes
 
 SECONDS = 300
 
-DESIGNS = ("softmax_ice40", "attention_tiny")
-"""One of every kind that can be run from registers."""
+DESIGNS = ("softmax_ice40", "attention_tiny", "butterfly_ice40")
+"""One of every kind."""
 
 FILES = ["{}.core", "{}.v", "{}_example.v", "{}_litex.py", "manifest.json", "registers.h"]
 
@@ -164,9 +164,3 @@ def test_migen_takes_the_litex_example(emitted, tmp_path, monkeypatch):
         line for line in (done.stdout + done.stderr).splitlines() if "timescale" not in line
     ]
     assert (done.returncode, complaints) == (0, [])
-
-
-def test_a_kind_without_registers_says_so_and_leaves_nothing(tmp_path):
-    outcome = command("gen.verilog", "fft_256", "--bus", "axi", cwd=tmp_path)
-    assert "cannot be run from registers yet; nearest is --bus stream" in outcome.complaint
-    assert os.listdir(tmp_path) == []

@@ -1,0 +1,185 @@
+"""A butterfly core that is run from registers: vectors in, their transforms out."""
+
+from typing import Any
+
+from amaranth.hdl import Array, Cat, Const, Module, Signal, Value, signed
+from amaranth.lib import stream
+
+from hw.bus.axi_stream import RowsConfig
+from hw.bus.butterfly_registers import MAX_VECTORS, butterfly_registers
+from hw.bus.registers import Identity
+from hw.bus.system import System, none_active
+from hw.butterfly.config import ButterflyConfig
+from hw.butterfly.core import ButterflyCore
+
+__all__ = ["ButterflySystem"]
+
+
+class ButterflySystem(System):
+    """A `ButterflyCore` between streams of rows, run from registers.
+
+    Contract: the bits are the core's. A run takes `vectors.count` vectors of one size and kind, and
+    for a product one matrix of its own, and gives as many vectors.
+
+    *Timing*: the core's; the adapters add a cycle on either side.
+
+    *Members*
+    access, busy, error
+        As of every `System`.
+    i
+        Rows of words in order, the real part of each before its imaginary part.
+    weights
+        If there are matrices: rows of blocks, a factor a row.
+    o
+        Rows of words; `user`: the vector's exponent, and above it `saturated` if there is one.
+    """
+
+    i: stream.Interface
+    o: stream.Interface
+
+    def __init__(self, config: ButterflyConfig, identity: Identity):
+        self.config = config
+        parts = len(config.parts)
+        words: dict[str, Any] = {
+            "lanes": config.stream_words * parts,
+            "element": signed(config.butterfly.data_bits),
+            "transfers": config.butterfly.points // config.stream_words,
+        }
+        exponent_bits = config.exponent_shape.width
+        self.saturates = "saturated" in config.o_shape.members
+        inputs = {"i": RowsConfig(**words, rows=MAX_VECTORS, sets=1)}
+        kinds = "re, im of each word in turn" if parts == 2 else "its words"
+        told = {
+            "i": f"each vector, a row: {config.stream_words} words a transfer, in order: {kinds}",
+            "o": f"each vector, a row: {config.stream_words} words a transfer, in order: {kinds}; "
+            f"the result is the word times 2^exponent, which is the low {exponent_bits} bits of "
+            f"TUSER, signed{'; the bit above says saturated' if self.saturates else ''}",
+        }
+        if config.bpmm:
+            inputs["weights"] = RowsConfig(
+                lanes=4 * config.units,
+                element=signed(config.butterfly.coefficient_bits),
+                transfers=config.butterfly.points // (2 * config.units),
+                rows=config.stages,
+                sets=1,
+            )
+            told["weights"] = (
+                "for a product, each factor in the order in which it is applied, a row: "
+                f"{config.units} blocks a transfer, w00, w01, w10, w11 of each, in the order of "
+                "spec.butterfly.block_numbers"
+            )
+        super().__init__(
+            butterfly_registers(config, identity),
+            inputs=inputs,
+            outputs={
+                "o": RowsConfig(
+                    **words, rows=1, sets=MAX_VECTORS, user=exponent_bits + self.saturates
+                )
+            },
+            words=told,
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        """Join control, adapters and core, and give the core its job."""
+        m = Module()
+        config = self.config
+        control, rows = self.join(m)
+        m.submodules.core = core = ButterflyCore(config)
+        self._plan(m, control, rows)
+        bpmm, inverse, increasing = self._mode(control)
+        asks, job = Signal(), core.i_job
+        fields = {
+            "log2_points": control.points.log2,
+            "vectors": control.vectors.count,
+            "bpmm": bpmm,
+            "inverse": inverse,
+            "increasing": increasing,
+            "keep": Const(0, 1),
+        }
+        m.d.comb += [
+            job.valid.eq(asks),
+            *(job.payload[name].eq(fields[name]) for name in config.job_shape.members),
+            rows["i"].begin.eq(control.begin),
+            rows["o"].begin.eq(control.begin),
+            control.idle.eq(none_active(rows.values()) & ~asks),
+        ]
+        with m.If(asks & job.ready):
+            m.d.sync += asks.eq(0)
+        with m.If(control.begin):
+            m.d.sync += asks.eq(1)
+        self._words(m, rows, core)
+        if config.bpmm:
+            word, line = rows["weights"].o, core.i_weights
+            m.d.comb += [
+                rows["weights"].begin.eq(control.begin & bpmm),
+                line.valid.eq(word.valid),
+                word.ready.eq(line.ready),
+                line.payload.weight.eq(word.payload.data),
+                line.payload.last.eq(word.payload.set_last),
+            ]
+        return m
+
+    def _plan(self, m: Module, control: Any, rows: dict[str, Any]) -> None:
+        """What the size makes of each stream. Settings are still from before begin to the end."""
+        config = self.config
+        last = Signal(config.stages)
+        vectors, stages = Signal(range(MAX_VECTORS)), Signal(range(config.stages))
+        m.d.sync += [
+            last.eq(
+                Array(Const((1 << n) - 1) for n in range(config.stages + 1))[control.points.log2]
+            ),
+            vectors.eq(control.vectors.count - 1),
+            stages.eq(control.points.log2 - 1),
+        ]
+        log2_stream = config.stream_words.bit_length() - 1
+        m.d.comb += [
+            rows["i"].plan.transfers.eq(last >> log2_stream),
+            rows["i"].plan.rows.eq(vectors),
+            rows["o"].sets.eq(vectors),
+        ]
+        if config.bpmm:
+            m.d.comb += [
+                rows["weights"].plan.transfers.eq(last >> config.log2_line),
+                rows["weights"].plan.rows.eq(stages),
+            ]
+
+    def _mode(self, control: Any) -> tuple[Value, Value, Value]:
+        """Whether the run is a product, an inverse transform, of increasing strides."""
+        transforms = tuple(self.config.butterfly.transforms)
+        orders = tuple(self.config.butterfly.orders)
+
+        def chosen(name: str, names: tuple[str, ...], which: str) -> Value:
+            if which not in names:
+                return Const(0, 1)
+            if len(names) == 1:
+                return Const(1, 1)
+            return getattr(control, name).which == names.index(which)
+
+        bpmm = chosen("transform", transforms, "bpmm")
+        inverse = chosen("transform", transforms, "inverse")
+        return bpmm, inverse, bpmm & chosen("order", orders, "increasing")
+
+    def _words(self, m: Module, rows: dict[str, Any], core: ButterflyCore) -> None:
+        """Parts of words side by side on the bus, apart at the core."""
+        parts = self.config.parts
+        word, i = rows["i"].o, core.i
+        out, o = rows["o"].i, core.o
+        m.d.comb += [
+            i.valid.eq(word.valid),
+            word.ready.eq(i.ready),
+            out.valid.eq(o.valid),
+            o.ready.eq(out.ready),
+            out.payload.kept.eq((1 << self.outputs["o"].lanes) - 1),
+            out.payload.row_last.eq(o.payload.last),
+            out.payload.set_last.eq(o.payload.last),
+            out.payload.user.eq(
+                Cat(o.payload.exponent, *([o.payload.saturated] if self.saturates else []))
+            ),
+        ]
+        for k in range(self.config.stream_words):
+            for number, part in enumerate(parts):
+                lane = k * len(parts) + number
+                m.d.comb += [
+                    i.payload[part][k].eq(word.payload.data[lane]),
+                    out.payload.data[lane].eq(o.payload[part][k]),
+                ]

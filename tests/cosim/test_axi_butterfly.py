@@ -1,0 +1,175 @@
+"""A butterfly core on AXI, in Icarus against cocotbext-axi's peers, all channels pausing."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gen.design import Design, load_design
+from sim.bench.axi import Frame, Quiet, Receive, Send, Step, Wait
+from sim.golden import butterfly as golden
+from spec.butterfly import block_numbers
+from tests.support.axi import elements, frame
+from tests.support.axi_session import OnAxi, frames_of, words_of
+from tests.support.butterfly import Job, random_job
+
+pytestmark = pytest.mark.cosim
+pytest.importorskip("cocotbext.axi")
+
+CYCLES = 30_000
+DESIGNS = {
+    "butterfly_1024": ["points=32", "orders=decreasing,increasing"],
+    "butterfly_ice40": ["points=16", "shifts=1,0,1,1"],
+}
+
+
+class Built(OnAxi):
+    """A small core, and jobs for it."""
+
+    def __init__(self, design: Design, folder: Path):
+        super().__init__(design, folder, cycles=CYCLES)
+        self.config = design.config
+
+    def start(self, job: Job) -> list[Step]:
+        host, butterfly = self.host, self.config.butterfly
+        script = [
+            host.write("points", log2=job.points.bit_length() - 1),
+            host.write("vectors", count=job.vectors),
+        ]
+        if len(butterfly.transforms) > 1:
+            script.append(host.write("transform", which=job.transform))
+        if len(butterfly.orders) > 1:
+            script.append(host.write("order", which=job.order))
+        return [*script, host.write("control", start=1)]
+
+    def vectors(self, job: Job) -> list[Frame]:
+        parts = [getattr(job, part) for part in self.config.parts]
+        words = np.stack(parts, axis=-1).reshape(job.vectors, -1)
+        return [frame(self.inputs["i"], row) for row in words]
+
+    def weights(self, job: Job) -> list[Frame]:
+        assert job.weights is not None
+        factors = [
+            factor[block_numbers(job.points, job.order, stage)].reshape(-1)
+            for stage, factor in enumerate(job.weights)
+        ]
+        return [frame(self.inputs["weights"], factor) for factor in factors]
+
+    def send(self, job: Job) -> list[Step]:
+        matrix = [] if job.weights is None else [Send("weights", self.weights(job))]
+        return [*matrix, Send("i", self.vectors(job))]
+
+    def receive(self, job: Job) -> list[Step]:
+        return [
+            Receive("o", job.vectors),
+            self.host.until("status", busy=0),
+            self.host.read("error"),
+        ]
+
+    def wanted(self, job: Job) -> list[tuple[list[int], int, int]]:
+        butterfly = self.config.butterfly
+        if job.weights is not None:
+            done = golden.bpmm(butterfly, job.re, job.weights, job.order)
+            re, im = done.y, np.zeros_like(done.y)
+        else:
+            done = golden.fft(butterfly, job.re, job.im, inverse=job.transform == "inverse")
+            re, im = done.re, done.im
+        parts = [re, im][: len(self.config.parts)]
+        words = np.stack(parts, axis=-1).reshape(job.vectors, -1)
+        return [
+            (row.tolist(), int(exponent), int(saturated))
+            for row, exponent, saturated in zip(words, done.exponent, done.saturated, strict=True)
+        ]
+
+    def told(self, row: dict[str, Any]) -> tuple[list[int], int, int]:
+        (user,) = set(row["user"])
+        bits = self.config.exponent_shape.width
+        exponent = user & (1 << bits) - 1
+        exponent -= (exponent >> bits - 1) << bits
+        return elements(self.outputs["o"], row).tolist(), exponent, user >> bits
+
+
+@pytest.fixture(scope="module", params=DESIGNS)
+def built(request, tmp_path_factory):
+    design = load_design(request.param, DESIGNS[request.param])
+    return Built(design, tmp_path_factory.mktemp(design.name))
+
+
+def jobs_of(built: Built) -> list[Job]:
+    """Each transform and order, sizes from the largest down."""
+    butterfly, largest = built.config.butterfly, built.config.butterfly.points
+    kinds = [
+        (transform, order)
+        for transform in butterfly.transforms
+        for order in (butterfly.orders if transform == "bpmm" else ("decreasing",))
+    ]
+    return [
+        random_job(built.config, points, vectors, transform=transform, order=order, seed=seed)
+        for seed, (transform, order) in enumerate(kinds)
+        for points, vectors in ((largest, 3), (8, 2))
+    ]
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.3])
+def test_runs_give_what_the_golden_model_says(built, pause):
+    jobs = jobs_of(built)
+    script: list[Step] = []
+    for job in jobs:
+        script += [*built.start(job), *built.send(job), *built.receive(job)]
+    results = built.do(script, pause=pause)
+    assert words_of(script, results) == [0] * len(jobs)
+    for frames, job in zip(frames_of(results), jobs, strict=True):
+        assert [built.told(row) for row in frames] == built.wanted(job)
+
+
+@pytest.mark.slow
+def test_whatever_is_wrong_with_a_run_the_next_is_right(built):
+    """Malformed vectors and matrices, a vector too few, no matrix at all."""
+    host, jobs = built.host, jobs_of(built)
+    plain, product = jobs[0], jobs[-2]
+    size = len(built.vectors(plain)[0].data)
+    step = built.inputs["i"].lanes * built.inputs["i"].element_bytes
+    whole = built.vectors(plain)[0].data
+    bad: list[tuple[Job, str, Frame | None, str]] = [
+        (plain, "i", Frame(data=whole[: size - step]), "row_early"),
+        (plain, "i", Frame(data=[*whole, *whole]), "row_missing"),
+        (plain, "i", Frame(data=whole, keep=[0, *[1] * (size - 1)]), "keep"),
+        (plain, "i", Frame(data=whole[: -built.inputs["i"].element_bytes]), "row_short"),
+        (product, "weights", Frame(data=[*built.weights(product)[0].data] * 2), "row_missing"),
+        (plain, "i", None, "timeout"),
+        (product, "weights", None, "timeout"),
+    ]
+    script: list[Step] = [host.write("timeout", cycles=3000)]
+    for job, stream, row, cause in bad:
+        sends = {step.stream: [*step.frames] for step in built.send(job) if isinstance(step, Send)}
+        del sends[stream][0]
+        if row is not None:
+            sends[stream].insert(0, row)
+        script += [*built.start(job), *(Send(each, frames) for each, frames in sends.items())]
+        if cause != "timeout":
+            script.append(Receive("o", job.vectors))
+        script += [
+            host.until("status", busy=0),
+            host.read("error"),
+            host.read("error_stream"),
+            *(Quiet(each) for each in built.inputs),
+            Wait(20),
+            *host.clear(cause),
+            host.until("status", failed=0),
+            *built.start(product),
+            *built.send(product),
+            *built.receive(product),
+        ]
+    results = built.do(script, pause=0.1)
+    reads, frames = iter(words_of(script, results)), iter(frames_of(results))
+    for job, stream, _, cause in bad:
+        assert host.causes(next(reads)) == {cause}
+        where = 0 if cause == "timeout" else host.registers["error_stream"].field(stream).mask
+        assert next(reads) == where
+        if cause != "timeout":
+            assert len(next(frames)) == job.vectors
+        got = next(frames)
+        # What an aborted run had still on offer ends before; the product's own vectors are last.
+        assert [built.told(row) for row in got[-product.vectors :]] == built.wanted(product)
+        assert next(reads) == 0
