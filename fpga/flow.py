@@ -9,8 +9,8 @@ import statistics
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 from pathlib import Path
+from typing import Any
 
 from amaranth.hdl import (
     Cat,
@@ -247,8 +247,8 @@ class BehindRegisters(wiring.Component):
 
     Two data pins remain, whatever the design's width: inputs come from a shift register, and
     outputs go through a pipelined tree of exclusive ors, so that neither pins nor the way to them
-    limit the clock, and nothing in the design is without effect. On ECP5 the reset comes on a global
-    net, as a board's does: as an ordinary one of thousands of loads it is what the router fails at.
+    limit the clock, and nothing in the design is without effect. On ECP5 the reset comes on a
+    global net, as a board's does: as an ordinary one of thousands of loads the router fails at it.
 
     *Timing*: every look-up table of the wrapper has a register behind it.
 
