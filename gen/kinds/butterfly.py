@@ -5,15 +5,19 @@ from typing import Any
 
 from amaranth.lib import wiring
 
+from gen.kinds import two_layer
 from gen.kinds.kind import Kind
 from hw.bus.butterfly import ButterflySystem
 from hw.bus.registers import Identity
 from hw.bus.system import System
 from hw.butterfly.config import ButterflyConfig
 from hw.butterfly.core import ButterflyCore
+from hw.butterfly.layers import TwoLayerConfig
 from hw.butterfly.timing import ButterflyTiming
+from hw.butterfly.two_layer import TwoLayerCore
 from sim.cycle.butterfly import JobSize, butterfly_cycles
 from spec.butterfly import Butterfly
+from spec.errors import SpecError
 
 __all__ = ["ButterflyKind"]
 
@@ -29,25 +33,42 @@ class ButterflyKind(Kind):
     config_type = ButterflyConfig
     subject = "butterfly"
 
-    def configure(self, description: Butterfly, hardware: Mapping[str, Any]) -> ButterflyConfig:
+    def configure(
+        self, description: Butterfly, hardware: Mapping[str, Any]
+    ) -> ButterflyConfig | TwoLayerConfig:
         """Four units, and two words a cycle, which keep up with them from 16 points on."""
         units = hardware.get("units", UNITS)
         words = min(2, units) if isinstance(units, int) else 1
-        return ButterflyConfig(
-            butterfly=description, **{"units": units, "stream_words": words, **hardware}
-        )
+        kind = TwoLayerConfig if "mixing" in description.transforms else ButterflyConfig
+        return kind(butterfly=description, **{"units": units, "stream_words": words, **hardware})
 
-    def unit(self, config: ButterflyConfig) -> wiring.Component:
+    def unit(self, config: ButterflyConfig | TwoLayerConfig) -> wiring.Component:
         """The core, to be elaborated once."""
-        return ButterflyCore(config)
+        return TwoLayerCore(config) if isinstance(config, TwoLayerConfig) else ButterflyCore(config)
 
-    def system(self, config: ButterflyConfig, identity: Identity) -> System:
+    def system(self, config: ButterflyConfig | TwoLayerConfig, identity: Identity) -> System:
         """Vectors and matrices on streams of their own, one kind and size a run."""
+        if isinstance(config, TwoLayerConfig):
+            raise SpecError(
+                "--bus axi: a butterfly core of two layers has bare streams only so far; nearest is "
+                "--bus stream"
+            )
         return ButterflySystem(config, identity)
 
-    def sections(self, config: ButterflyConfig) -> dict[str, Any]:
+    def sections(self, config: ButterflyConfig | TwoLayerConfig) -> dict[str, Any]:
         """Formats, bytes of tables, cycles of the largest vectors, and the streams' order."""
         butterfly = config.butterfly
+        if isinstance(config, TwoLayerConfig):
+            return {
+                "numerics": {
+                    "word_bits": butterfly.word_bits,
+                    "coefficient_frac": butterfly.coefficient_frac,
+                    "least_points": 1 << config.core.min_stages,
+                },
+                "tables": _tables(config.core),
+                "cycles": two_layer.cycles(config),
+                "streams": two_layer.streams(config),
+            }
         return {
             "numerics": {
                 "word_bits": butterfly.word_bits,
@@ -66,6 +87,8 @@ class ButterflyKind(Kind):
     def summary(self, manifest: Mapping[str, Any]) -> list[str]:
         """Sizes and cycles, and bytes of tables."""
         told, cycles = manifest["description"], manifest["cycles"]
+        if "mixing" in told["transforms"]:
+            return two_layer.summary(manifest)
         return [
             f"{', '.join(told['transforms'])}; {manifest['numerics']['least_points']} to "
             f"{told['points']} points, {manifest['configuration']['units']} units",

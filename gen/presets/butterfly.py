@@ -24,6 +24,11 @@ PRESETS = {
         description=Butterfly(("fft", "inverse", "bpmm"), points=1024),
         hardware={"units": 4, "stream_words": 2},
     ),
+    "mixing_128x64": Preset(
+        summary="Real part of the 2-D FFT of real blocks of up to 128 x 64 words, half the work",
+        description=Butterfly("mixing", points=128, columns=64),
+        hardware={"units": 4, "stream_words": 2},
+    ),
     "butterfly_ice40": Preset(
         summary="FFT or butterfly matrix, 8 to 128 points, 14 bits, one unit, for an iCE40 UP5K",
         description=Butterfly(("fft", "bpmm"), points=128, data_bits=14, coefficient_bits=16),

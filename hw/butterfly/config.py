@@ -49,8 +49,7 @@ class ButterflyConfig:
         check_choice("weight_sets", self.weight_sets, (1, 2))
         if "mixing" in self.butterfly.transforms:
             raise SpecError(
-                "Butterfly.transforms: no core does mixing by itself; name fft, which does its "
-                "rows and columns"
+                "Butterfly.transforms: mixing has a core of its own; name it alone or leave it out"
             )
         if self.stream_words > self.units:
             raise SpecError(

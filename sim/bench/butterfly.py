@@ -16,7 +16,15 @@ from sim.bench.streams import Sink, Source, StreamTrace, budget_of, run_streams,
 from sim.cycle.butterfly import JobSize, butterfly_cycles
 from spec.butterfly import block_numbers
 
-__all__ = ["ButterflyJob", "ButterflyTrace", "cycles_per_second", "job_sizes", "simulate"]
+__all__ = [
+    "ButterflyJob",
+    "ButterflyTrace",
+    "cycles_per_second",
+    "job_sizes",
+    "packed",
+    "signed",
+    "simulate",
+]
 
 Integers = NDArray[np.int64]
 
@@ -148,7 +156,7 @@ def _word_source(config: ButterflyConfig, jobs: Sequence[ButterflyJob]) -> Sourc
     for job in jobs:
         for part in config.parts:
             words = getattr(job, part).reshape(-1, config.stream_words)
-            fields[part] += _packed(words, config.butterfly.data_bits)
+            fields[part] += packed(words, config.butterfly.data_bits)
     return Source(fields=fields)
 
 
@@ -169,10 +177,10 @@ def _weight_lines(config: ButterflyConfig, job: ButterflyJob) -> Iterator[int]:
     for stage, factor in enumerate(job.weights):
         used = factor[block_numbers(points, job.order, stage)]
         lines = used.reshape(-1, 4 * config.units)
-        yield from _packed(lines, config.butterfly.coefficient_bits)
+        yield from packed(lines, config.butterfly.coefficient_bits)
 
 
-def _packed(rows: Integers, bits: int) -> list[int]:
+def packed(rows: Integers, bits: int) -> list[int]:
     """The numbers of each row side by side, the first lowest."""
     mask = (1 << bits) - 1
     return [
@@ -196,7 +204,7 @@ def _read(config: ButterflyConfig, trace: StreamTrace) -> ButterflyTrace:
         re = np.concatenate(words["re"][span])
         out.re.append(re)
         out.im.append(np.concatenate(words["im"][span]) if "im" in words else np.zeros_like(re))
-        exponents = {_signed(each, exponent_bits) for each in told["exponent"][span]}
+        exponents = {signed(each, exponent_bits) for each in told["exponent"][span]}
         flags = set(told["saturated"][span]) if "saturated" in told else {0}
         if len(exponents) != 1 or len(flags) != 1:
             raise AssertionError(f"vector {len(out.re) - 1}: its transfers differ in what they say")
@@ -207,9 +215,10 @@ def _read(config: ButterflyConfig, trace: StreamTrace) -> ButterflyTrace:
 
 def _unpacked(packed: int, bits: int, config: ButterflyConfig) -> Integers:
     mask = (1 << bits) - 1
-    numbers = [_signed(packed >> bits * k & mask, bits) for k in range(config.stream_words)]
+    numbers = [signed(packed >> bits * k & mask, bits) for k in range(config.stream_words)]
     return np.array(numbers, np.int64)
 
 
-def _signed(number: int, bits: int) -> int:
+def signed(number: int, bits: int) -> int:
+    """The number in two's complement that unsigned bits stand for."""
     return number - (1 << bits) if number >> bits - 1 else number

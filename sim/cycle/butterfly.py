@@ -5,14 +5,14 @@ reset. The core is three machines, joined by rings of vectors: the loader, the s
 of batches and a runner of steps) and the storer; each acts on what the others did cycles before.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from hw.butterfly.config import ButterflyConfig
 from hw.butterfly.sequencer import COUNTED
 from hw.butterfly.timing import JOBS, LOAD_LATENCY, ButterflyTiming
 
-__all__ = ["ButterflyCycles", "JobSize", "butterfly_cycles"]
+__all__ = ["ButterflyCycles", "CoreState", "JobSize", "butterfly_cycles"]
 
 PLANNED = 3
 """Cycles from the size of a batch until it can be offered: rest, compare, wait."""
@@ -103,10 +103,20 @@ class _Matrices:
         return max(before, self.complete[-1] + 1)
 
 
-class _Core:
-    """The state of the three machines between two batches."""
+class CoreState:
+    """The state of the three machines between two batches.
 
-    def __init__(self, config: ButterflyConfig):
+    Parameters
+    ----------
+    gate
+        Cycle from which the first word of a job is offered, by that in which the job was taken;
+        the others follow in every cycle. Without it they are offered always.
+    """
+
+    def __init__(self, config: ButterflyConfig, gate: Callable[[int], int] | None = None):
+        self.gate = gate
+        self.job_from = 0
+        """Cycle from which the next job is offered."""
         self.config = config
         self.timing = ButterflyTiming(config)
         self.cycles = ButterflyCycles()
@@ -159,7 +169,7 @@ class _Core:
 
     def _take(self, job: JobSize, resized: bool) -> int:
         """The loader takes a job, and is ready for its first vector's place."""
-        at = self.loader_free
+        at = max(self.loader_free, self.job_from)
         if len(self.done) >= JOBS:
             at = max(at, self.done[len(self.done) - JOBS] + 1)
         self.cycles.jobs.append(at)
@@ -167,6 +177,8 @@ class _Core:
         if resized:
             empty = self.consumed[-1] + CONSUMED + LATE if self.consumed else 0
             self.place = max(at + 1, empty) + 2
+        if self.gate is not None:
+            self.place = max(self.place, self.gate(at) - 1)
         return at
 
     def _load(self, job: JobSize, first: bool) -> None:
@@ -219,7 +231,7 @@ def butterfly_cycles(config: ButterflyConfig, jobs: Sequence[JobSize]) -> Butter
     SpecError
         A job's size or mode is none of the core's.
     """
-    core = _Core(config)
+    core = CoreState(config)
     for job in jobs:
         config.check_points("points", job.points)
         core.run(job)

@@ -22,7 +22,7 @@ from sim.golden import butterfly as golden
 from sim.run.runner import Runner
 from spec import Butterfly, SpecError
 
-__all__ = ["ButterflyRunner"]
+__all__ = ["ButterflyRunner", "check_integers"]
 
 Integers = NDArray[np.int64]
 
@@ -242,7 +242,7 @@ def _parts(
 
 
 def _checked(where: str, x: NDArray[Any], butterfly: Butterfly) -> Integers:
-    _check_integers(where, x, ~butterfly.data_max, butterfly.data_max)
+    check_integers(where, x, ~butterfly.data_max, butterfly.data_max)
     if x.ndim != 2 or 0 in x.shape:
         nearest = f"; nearest is (1, {x.size})" if x.ndim == 1 and x.size else ""
         raise SpecError(f"{where} must have shape (vectors, points), got {x.shape}{nearest}")
@@ -272,11 +272,12 @@ def _weights(
             f"{where} must have shape {tuple(wanted)}: factors in the order in which they are "
             f"applied, blocks, rows, columns; got {weights.shape}"
         )
-    _check_integers(where, weights, -butterfly.weight_max, butterfly.weight_max)
+    check_integers(where, weights, -butterfly.weight_max, butterfly.weight_max)
     return weights.astype(np.int64).reshape(stacks, *shape)
 
 
-def _check_integers(where: str, array: NDArray[Any], low: int, high: int) -> None:
+def check_integers(where: str, array: NDArray[Any], low: int, high: int) -> None:
+    """Refuse an array of anything but signed integers from `low` to `high`."""
     if array.dtype.kind != "i":
         raise SpecError(
             f"{where} must be signed integers from {low} to {high}, got {array.dtype}; quantise "

@@ -9,11 +9,13 @@ from numpy.typing import NDArray
 
 from gen.design import Design
 from gen.verilog import write_design
+from hw.butterfly.layers import TwoLayerConfig
 from hw.prim.target import Target
 from sim.run.attention import AttentionRunner
 from sim.run.butterfly import ButterflyRunner
 from sim.run.runner import Runner
 from sim.run.softmax import SoftmaxRunner
+from sim.run.two_layer import MixingRunner
 from spec.errors import check_choice
 
 __all__ = ["ENGINES", "execute", "run_arrays", "runner_of"]
@@ -26,10 +28,13 @@ RUNNERS: dict[str, Runner] = {
 }
 """Kind of a design -> how it is run."""
 
+MIXING = MixingRunner()
+"""The same of a butterfly core of two layers."""
+
 
 def runner_of(design: Design) -> Runner:
     """How a design is run."""
-    return RUNNERS[design.kind.name]
+    return MIXING if isinstance(design.config, TwoLayerConfig) else RUNNERS[design.kind.name]
 
 
 def run_arrays(design: Design, arrays: Mapping[str, NDArray[Any]], engine: str = "golden") -> Any:

@@ -47,6 +47,9 @@ class Butterfly:
         Of ``bpmm``: a rectangular layer, 1 to 65536 each. N is the power of two from `inputs` up
         (at least 8); as many matrices are stacked as `outputs` needs, and the rest is cut off.
         Square, with `points` of each, where it is not given.
+    rows, columns
+        Of ``mixing``: sides of the largest block, powers of two from 8 to `points`, which each is
+        where it is not given.
 
     Raises
     ------
@@ -62,6 +65,8 @@ class Butterfly:
     orders: tuple[str, ...] | str = ("decreasing",)
     inputs: int | None = None
     outputs: int | None = None
+    rows: int | None = None
+    columns: int | None = None
 
     def __post_init__(self) -> None:
         self._words("transforms", TRANSFORMS)
@@ -80,6 +85,10 @@ class Butterfly:
         elif self.shifts is not None:
             check_range("Butterfly.shifts", self.shifts, 0, MAX_SHIFT)
         self._check_layer()
+        for field in ("rows", "columns"):
+            if getattr(self, field) is not None:
+                self._only_for(field, "mixing")
+                self.check_points(f"Butterfly.{field}", getattr(self, field))
 
     def _words(self, field: str, choices: tuple[str, ...]) -> None:
         """Make a field of words a tuple of different ones, in the order of `choices`."""
@@ -99,11 +108,8 @@ class Butterfly:
 
     def _check_layer(self) -> None:
         for field, default in (("inputs", None), ("outputs", None), ("orders", (ORDERS[0],))):
-            if getattr(self, field) != default and "bpmm" not in self.transforms:
-                raise SpecError(
-                    f"Butterfly.{field} is for transform bpmm, but transforms are "
-                    f"{', '.join(self.transforms)}; leave it out"
-                )
+            if getattr(self, field) != default:
+                self._only_for(field, "bpmm")
         for field in ("inputs", "outputs"):
             if getattr(self, field) is not None:
                 check_range(f"Butterfly.{field}", getattr(self, field), 1, 1 << 16)
@@ -111,6 +117,13 @@ class Butterfly:
             raise SpecError(
                 f"Butterfly.inputs must be at most points = {self.points}, got {self.inputs}; "
                 f"nearest is {self.points}"
+            )
+
+    def _only_for(self, field: str, transform: str) -> None:
+        if transform not in self.transforms:
+            raise SpecError(
+                f"Butterfly.{field} is for transform {transform}, but transforms are "
+                f"{', '.join(self.transforms)}; leave it out"
             )
 
     @property
@@ -158,6 +171,18 @@ class Butterfly:
         """Matrices of a ``bpmm`` layer, stacked: each gives `layer_points` outputs."""
         outputs = self.layer_points if self.outputs is None else self.outputs
         return -(-outputs // self.layer_points)
+
+    @property
+    def block(self) -> tuple[int, int]:
+        """Rows and columns of the largest block of ``mixing``."""
+        return self.rows or self.points, self.columns or self.points
+
+    def check_block(self, where: str, rows: int, columns: int) -> None:
+        """Refuse the sides of a block that is too large, or no block at all."""
+        for side, points, most in zip(
+            ("rows", "columns"), (rows, columns), self.block, strict=True
+        ):
+            _check_power(f"{where}: {side}", points, most)
 
     def check_points(self, where: str, points: int) -> int:
         """Return the size of a vector if the core takes it."""

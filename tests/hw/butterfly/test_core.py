@@ -214,8 +214,7 @@ def test_every_size_hides_the_pipeline(name):
         ({"stream_words": 4, "butterfly": Butterfly("bpmm", orders="increasing")},
          "stream_words must be at most 2 for order increasing, got 4; nearest is 2"),
         ({"butterfly": Butterfly(("mixing", "fft"))},
-         "Butterfly.transforms: no core does mixing by itself; name fft, which does its rows and "
-         "columns"),
+         "Butterfly.transforms: mixing has a core of its own; name it alone or leave it out"),
     ],
 )  # fmt: skip
 def test_a_configuration_that_breaks_a_rule_is_refused(fields, message):
