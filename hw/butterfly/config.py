@@ -51,6 +51,10 @@ class ButterflyConfig:
             raise SpecError(
                 "Butterfly.transforms: mixing has a core of its own; name it alone or leave it out"
             )
+        if self.butterfly.divided_from is not None:
+            raise SpecError(
+                "Butterfly.divided_from has a core of its own, of two layers; leave it out"
+            )
         if self.stream_words > self.units:
             raise SpecError(
                 f"stream_words must be at most units = {self.units}, got {self.stream_words}; "
@@ -162,6 +166,16 @@ class ButterflyConfig:
         )
 
     @property
+    def turn_bits(self) -> int:
+        """Bits by which a job's vectors may be turned against each other; see `DividedConfig`."""
+        return 0
+
+    @property
+    def turn_fields(self) -> dict[str, Any]:
+        """The field of a turn, where there is one."""
+        return {"turn": self.turn_bits} if self.turn_bits else {}
+
+    @property
     def exponent_shape(self):
         """Shape of an exponent: every stage shifts by −1 to 2, the end by up to 2."""
         return signed((2 * self.stages + 2).bit_length() + 1)
@@ -178,6 +192,8 @@ class ButterflyConfig:
             fields["increasing"] = 1
         if self.bpmm:
             fields["keep"] = 1
+        if self.turn_bits:
+            fields |= {"start": 1, **self.turn_fields}
         return StructLayout(fields)
 
     @property

@@ -4,6 +4,7 @@ All functions take whole batches: vectors have shape (vectors, points). A result
 with one exponent for each vector.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +13,16 @@ from numpy.typing import NDArray
 from spec.butterfly import Butterfly, block_numbers, insertion, reversed_bits, twiddles
 from spec.fixed import saturate
 
-__all__ = ["Product", "Spectrum", "bpmm", "fft", "layer"]
+__all__ = [
+    "Product",
+    "Spectrum",
+    "Vectors",
+    "bpmm",
+    "checked",
+    "fft",
+    "fft_stages",
+    "layer",
+]
 
 Integers = NDArray[np.int64]
 Truths = NDArray[np.bool_]
@@ -41,7 +51,7 @@ class Product(NamedTuple):
     shifts: Integers
 
 
-class _Vectors:
+class Vectors:
     """Words between stages, and what is known of each vector."""
 
     def __init__(self, butterfly: Butterfly, parts: list[Integers]):
@@ -52,6 +62,7 @@ class _Vectors:
 
     @property
     def points(self) -> int:
+        """Words of each."""
         return self.parts[0].shape[1]
 
     def _excess(self) -> Integers:
@@ -131,31 +142,43 @@ def fft(
     ValueError
         A shape or a value that the description does not define.
     """
-    parts = [_checked(butterfly, each) for each in (re, np.zeros_like(re) if im is None else im)]
+    parts = [checked(butterfly, each) for each in (re, np.zeros_like(re) if im is None else im)]
     if parts[0].shape != parts[1].shape:
         raise ValueError(f"re {parts[0].shape} and im {parts[1].shape} must be alike")
-    v = _Vectors(butterfly, parts[::-1] if inverse else parts)
+    v = Vectors(butterfly, parts[::-1] if inverse else parts)
     frac, half = butterfly.coefficient_frac, v.points // 2
-    for stage in range(v.points.bit_length() - 1):
+    fft_stages(v, 0, lambda stage: np.array(twiddles(stage, frac))[np.arange(half) % (1 << stage)])
+    out = v.finish()
+    shifts = np.stack(v.shifts, axis=1)
+    exponent = shifts.sum(axis=1) - inverse * (v.points.bit_length() - 1)
+    out_re, out_im = out[::-1] if inverse else out
+    return Spectrum(out_re, out_im, exponent, v.saturated, shifts)
+
+
+def fft_stages(v: Vectors, start: int, factors: Callable[[int], Integers]) -> None:
+    """The stages of an FFT from `start` on.
+
+    Parameters
+    ----------
+    factors
+        Cosine and sine of every item of a stage, (items, 2) or (vectors, items, 2).
+    """
+    frac, half = v.butterfly.coefficient_frac, v.points // 2
+    for stage in range(start, v.points.bit_length() - 1):
         shift = v.stage_shift(stage)
-        cos, sin = np.array(twiddles(stage, frac))[np.arange(half) % (1 << stage)].T
+        cos, sin = np.moveaxis(factors(stage), -1, 0)
         (a_re, a_im), (b_re, b_im) = ([p[:, k : k + half] for p in v.parts] for k in (0, half))
         turned = (cos * b_re + sin * b_im, cos * b_im - sin * b_re)
         v.parts = [
             _interleave(
                 *(
-                    v.keep(_scaled(frac, (a << frac) + sign * t, shift), butterfly.word_bits)
+                    v.keep(_scaled(frac, (a << frac) + sign * t, shift), v.butterfly.word_bits)
                     for sign in (1, -1)
                 ),
                 insertion("fft", "", stage),
             )
             for a, t in zip((a_re, a_im), turned, strict=True)
         ]
-    out = v.finish()
-    shifts = np.stack(v.shifts, axis=1)
-    exponent = shifts.sum(axis=1) - inverse * (v.points.bit_length() - 1)
-    out_re, out_im = out[::-1] if inverse else out
-    return Spectrum(out_re, out_im, exponent, v.saturated, shifts)
 
 
 def bpmm(
@@ -180,7 +203,7 @@ def bpmm(
     ValueError
         A shape or a value that the description does not define.
     """
-    x = _checked(butterfly, x)
+    x = checked(butterfly, x)
     points = x.shape[1]
     stages = points.bit_length() - 1
     if weights.shape != (stages, points // 2, 2, 2):
@@ -189,7 +212,7 @@ def bpmm(
         raise ValueError(f"a weight lies outside -{butterfly.weight_max} to {butterfly.weight_max}")
     if order == "increasing":
         x = x[:, [reversed_bits(i, stages) for i in range(points)]]
-    v = _Vectors(butterfly, [x])
+    v = Vectors(butterfly, [x])
     frac, half = butterfly.coefficient_frac, points // 2
     for stage in range(stages):
         shift = v.stage_shift(stage)
@@ -241,7 +264,8 @@ def layer(
     )
 
 
-def _checked(butterfly: Butterfly, x: NDArray[np.integer]) -> Integers:
+def checked(butterfly: Butterfly, x: NDArray[np.integer]) -> Integers:
+    """The vectors (vectors, points), or a ValueError where the description has no such."""
     if x.ndim != 2:
         raise ValueError(f"vectors must be (vectors, points), not {x.shape}")
     butterfly.check_points("points", x.shape[1])

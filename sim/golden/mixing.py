@@ -13,7 +13,7 @@ from sim.golden.butterfly import Integers, Spectrum, fft
 from spec.butterfly import Butterfly
 from spec.fixed import saturate
 
-__all__ = ["Mixed", "align", "butterflies", "mixing", "plain_butterflies"]
+__all__ = ["Mixed", "align", "butterflies", "mixing", "plain_butterflies", "rounded"]
 
 
 class Mixed(NamedTuple):
@@ -52,7 +52,7 @@ def mixing(butterfly: Butterfly, x: NDArray[np.integer]) -> Mixed:
     even = (z.re + z.re[:, mirror], z.im - z.im[:, mirror])
     odd = (z.im + z.im[:, mirror], z.re[:, mirror] - z.re)
     re, im = (
-        _rounded(np.stack(pair, axis=1), (down + 1)[:, None, None], butterfly.data_bits)
+        rounded(np.stack(pair, axis=1), (down + 1)[:, None, None], butterfly.data_bits)
         .reshape(rows, columns)
         .T
         for pair in zip(even, odd, strict=True)
@@ -79,8 +79,8 @@ def _columns(butterfly: Butterfly, f: Spectrum, half: int) -> tuple[Integers, In
     y = np.zeros((rows, 2 * half), np.int64)
     bits = butterfly.data_bits
     first, twice = f.re[0] + f.re[0, mirror], f.im[0] + f.im[0, mirror]
-    y[:, 0], y[:, half] = (_rounded(part, down[0] + 1, bits) for part in (first, twice))
-    inner = _rounded(f.re[1:], down[1:, None], bits)
+    y[:, 0], y[:, half] = (rounded(part, down[0] + 1, bits) for part in (first, twice))
+    inner = rounded(f.re[1:], down[1:, None], bits)
     y[:, 1:half] = inner.T
     y[:, half + 1 :] = inner[::-1, mirror].T
     return y, down, common
@@ -92,7 +92,7 @@ def align(exponent: Integers) -> tuple[Integers, np.int64]:
     return common - exponent, common
 
 
-def _rounded(value: Integers, shift: Integers, bits: int) -> Integers:
+def rounded(value: Integers, shift: Integers, bits: int) -> Integers:
     """Value / 2^shift rounded half up; what just rounds out of `bits` stays at the greatest."""
     return saturate((value + ((1 << shift) >> 1)) >> shift, bits, True)
 

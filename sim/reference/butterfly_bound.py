@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from spec.butterfly import Butterfly
 
-__all__ = ["fft_bound", "mixing_bound"]
+__all__ = ["divided_bound", "fft_bound", "mixing_bound"]
 
 Reals = NDArray[np.float64]
 ROUNDING = np.sqrt(0.5)
@@ -38,6 +38,18 @@ def fft_bound(
         modulus = np.sqrt(2.0) * 2.0 ** (fits - 1)
         e = (e + (1 + off) * e + off * (modulus + e)) / 2.0**shift + ROUNDING
     return e / 2.0 ** shifts[:, -1] + ROUNDING
+
+
+def divided_bound(
+    butterfly: Butterfly, first_shifts: NDArray[np.integer], second_shifts: NDArray[np.integer]
+) -> Reals:
+    """Greatest distance of each vector's words of ``sim.golden.division`` to the exact result."""
+    found = []
+    for first, second in zip(first_shifts, second_shifts, strict=True):
+        between = fft_bound(butterfly, first[:, :-1]) / 2.0 ** first[:, -1] + ROUNDING
+        at_end = fft_bound(butterfly, second[:, :-1], between.max())
+        found.append((at_end / 2.0 ** second[:, -1]).max() + ROUNDING)
+    return np.array(found)
 
 
 def mixing_bound(

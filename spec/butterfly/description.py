@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from spec.butterfly.division import LEAST_DIVIDED
 from spec.errors import SpecError, check_choice, check_range
 
 __all__ = ["MAX_POINTS", "MIN_POINTS", "ORDERS", "TRANSFORMS", "Butterfly"]
@@ -50,6 +51,10 @@ class Butterfly:
     rows, columns
         Of ``mixing``: sides of the largest block, powers of two from 8 to `points`, which each is
         where it is not given.
+    divided_from
+        Of ``fft`` and ``inverse``: the size, a power of two from 64 to `points`, from which on
+        vectors are divided into two layers (`spec.butterfly.division`); smaller ones are not
+        taken. None: no vector is divided.
 
     Raises
     ------
@@ -67,6 +72,7 @@ class Butterfly:
     outputs: int | None = None
     rows: int | None = None
     columns: int | None = None
+    divided_from: int | None = None
 
     def __post_init__(self) -> None:
         self._words("transforms", TRANSFORMS)
@@ -89,6 +95,23 @@ class Butterfly:
             if getattr(self, field) is not None:
                 self._only_for(field, "mixing")
                 self.check_points(f"Butterfly.{field}", getattr(self, field))
+        if self.divided_from is not None:
+            self._check_division()
+
+    def _check_division(self) -> None:
+        where = "Butterfly.divided_from"
+        for transform in self.transforms:
+            if transform not in ("fft", "inverse"):
+                raise SpecError(
+                    f"{where} is for transforms fft and inverse, but transforms are "
+                    f"{', '.join(self.transforms)}; leave it out"
+                )
+        _check_power(where, self.divided_from, self.points, LEAST_DIVIDED)
+        if isinstance(self.shifts, tuple):
+            raise SpecError(
+                f"Butterfly.shifts must be one number where vectors are divided, got "
+                f"{len(self.shifts)}; nearest is {self.shifts[0]}"
+            )
 
     def _words(self, field: str, choices: tuple[str, ...]) -> None:
         """Make a field of words a tuple of different ones, in the order of `choices`."""
@@ -186,7 +209,7 @@ class Butterfly:
 
     def check_points(self, where: str, points: int) -> int:
         """Return the size of a vector if the core takes it."""
-        return _check_power(where, points, self.points)
+        return _check_power(where, points, self.points, self.divided_from or MIN_POINTS)
 
     def check_transform(self, where: str, transform: str) -> str:
         """Return a transform if the core was generated with it."""
@@ -197,9 +220,9 @@ class Butterfly:
         return check_choice(where, order, self.orders)
 
 
-def _check_power(where: str, points: object, most: int) -> int:
-    """Return `points` if it is a power of two from 8 to `most`."""
-    points = check_range(where, points, MIN_POINTS, most)
+def _check_power(where: str, points: object, most: int, least: int = MIN_POINTS) -> int:
+    """Return `points` if it is a power of two from `least` to `most`, themselves such."""
+    points = check_range(where, points, least, most)
     if points & points - 1:
         below = 1 << points.bit_length() - 1
         nearest = below if points - below < 2 * below - points or 2 * below > most else 2 * below

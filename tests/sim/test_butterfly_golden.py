@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from sim.golden import butterfly as golden
+from sim.golden.division import divided
 from sim.golden.mixing import align, butterflies, mixing, plain_butterflies
 from sim.reference import butterfly as reference
-from sim.reference.butterfly_bound import fft_bound, mixing_bound
+from sim.reference.butterfly_bound import divided_bound, fft_bound, mixing_bound
 from spec import Butterfly
 
 SIZES = [1 << n for n in range(3, 14)]
@@ -159,6 +160,39 @@ def test_only_the_end_may_saturate():
     got = golden.fft(butterfly, np.full((1, 8), 5000))
     assert got.saturated.tolist() == [True]
     assert got.re[0].tolist() == [32767, 0, 0, 0, 0, 0, 0, 0]
+
+
+# As measured, in dB, less 1 for other noise.
+DIVIDED_SNR_DB = {64: 80, 128: 79, 256: 80, 1024: 77, 2048: 77, 4096: 75, 8192: 77}
+
+
+@pytest.mark.parametrize("points", DIVIDED_SNR_DB)
+@pytest.mark.parametrize("inverse", [False, True])
+def test_two_layers_are_one_transform_within_their_bound(points, inverse):
+    butterfly = Butterfly(points=points, divided_from=64)
+    loud, white = signals(butterfly, points), noise(butterfly, 16, points)
+    re, im = np.vstack([loud[0], white[0]]), np.vstack([loud[1], white[1]])
+    got = divided(butterfly, re, im, inverse=inverse)
+    exact = (reference.inverse if inverse else reference.fft)(re + 1j * im)
+    bound = divided_bound(butterfly, got.first_shifts, got.second_shifts)
+    assert (off(got, exact) <= bound).all()
+    assert not got.saturated.any()
+    assert snr_db(exact[-16:], real(got)[-16:]) >= DIVIDED_SNR_DB[points]
+    # The bound is no empty promise.
+    assert (off(got, exact)[-16:] > bound[-16:] / 20).all()
+
+
+def test_fixed_shifts_scale_two_layers_alike():
+    butterfly = Butterfly(points=128, divided_from=64, shifts=1)
+    re, im = noise(butterfly, 4, 128)
+    got = divided(butterfly, re, im)
+    assert (got.exponent == 7).all()
+    assert not got.first_shifts[..., -1].any()
+    exact = reference.fft(re + 1j * im)
+    assert (off(got, exact) <= divided_bound(butterfly, got.first_shifts, got.second_shifts)).all()
+    flat = divided(Butterfly(points=64, divided_from=64, shifts=0), np.full((1, 64), 9000))
+    assert flat.saturated.tolist() == [True]
+    assert flat.re[0, :2].tolist() == [32767, 0]
 
 
 def weights_of(butterfly, points, seed=1, stacks=None):

@@ -59,6 +59,23 @@ SIZES = [1 << n for n in range(3, 14)]
             "Butterfly.orders is for transform bpmm, but transforms are fft; leave it out",
         ),
         (
+            {"transforms": "mixing", "rows": 24},
+            "Butterfly.rows must be a power of two, got 24; nearest is 32",
+        ),
+        (
+            {"transforms": ("fft", "bpmm"), "divided_from": 64},
+            "Butterfly.divided_from is for transforms fft and inverse, but transforms are fft, "
+            "bpmm; leave it out",
+        ),
+        (
+            {"points": 256, "divided_from": 512},
+            "Butterfly.divided_from must be from 64 to 256, got 512; nearest is 256",
+        ),
+        (
+            {"points": 64, "divided_from": 64, "shifts": (1, 0, 1, 1, 1, 1)},
+            "Butterfly.shifts must be one number where vectors are divided, got 6; nearest is 1",
+        ),
+        (
             {"transforms": ("mixing", "fft"), "outputs": 8},
             "Butterfly.outputs is for transform bpmm, but transforms are fft, mixing; leave it out",
         ),

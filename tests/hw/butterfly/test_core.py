@@ -213,6 +213,8 @@ def test_every_size_hides_the_pipeline(name):
          "got 8; nearest is 4"),
         ({"stream_words": 4, "butterfly": Butterfly("bpmm", orders="increasing")},
          "stream_words must be at most 2 for order increasing, got 4; nearest is 2"),
+        ({"butterfly": Butterfly(divided_from=64)},
+         "Butterfly.divided_from has a core of its own, of two layers; leave it out"),
         ({"butterfly": Butterfly(("mixing", "fft"))},
          "Butterfly.transforms: mixing has a core of its own; name it alone or leave it out"),
     ],
