@@ -8,6 +8,7 @@ from amaranth.lib.data import ArrayLayout, StructLayout
 from amaranth.lib.wiring import In, Out
 
 from hw.butterfly.timing import ButterflyTiming
+from hw.butterfly.turned_twiddles import TurnedTwiddleConfig, TurnedTwiddles
 from hw.butterfly.twiddles import Twiddles
 from hw.lib.credit import Push, PushSignature
 from hw.lib.operand import Operand, OperandConfig
@@ -26,7 +27,7 @@ class Coefficients(wiring.Component):
 
     *Members*
     i
-        Push of {stage, cycle, weight, bpmm}.
+        Push of {stage, cycle, weight, bpmm, turn}.
     coefficient
         Four of each unit.
     i_weights
@@ -50,6 +51,7 @@ class Coefficients(wiring.Component):
                 "cycle": timing.twiddles.i_shape["cycle"].shape,
                 "weight": range(timing.weight_lines),
                 "bpmm": 1,
+                **config.turn_fields,
             }
         )
         members: dict[str, Any] = {
@@ -97,9 +99,15 @@ class Coefficients(wiring.Component):
     def _factors(self, m: Module, at: int) -> list[list[Value]]:
         """Twiddle factors, to be chosen at a place."""
         timing = self.timing
-        m.submodules.twiddles = twiddles = Twiddles(timing.twiddles)
+        if isinstance(timing.twiddles, TurnedTwiddleConfig):
+            twiddles = TurnedTwiddles(timing.twiddles)
+        else:
+            twiddles = Twiddles(timing.twiddles)
+        m.submodules.twiddles = twiddles
         wait = at - timing.twiddles.latency
-        step: dict[str, Any] = {name: self.i.payload[name] for name in ("stage", "cycle")}
+        step: dict[str, Any] = {
+            name: self.i.payload[name] for name in timing.twiddles.i_shape.members
+        }
         with Pipe(
             m,
             "twiddle_step",

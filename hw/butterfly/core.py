@@ -38,7 +38,9 @@ class ButterflyCore(wiring.Component):
     *Members*
     i_job
         Stream of jobs: {log2_points, vectors; bpmm, inverse, increasing, keep where there is a
-        choice}. `keep`: the next job of a matrix uses the same.
+        choice}. `keep`: the next job of a matrix uses the same. Of the second layer of a divided
+        vector, {start, turn}: a vector's first stage, and by what part of a stage's step its
+        factors are turned against those of the vector before; those of a job go round once.
     i
         Stream of {re, im}, words of each vector in order; without `im` if all are real.
     i_weights
@@ -132,6 +134,8 @@ class ButterflyCore(wiring.Component):
             datapath.store_line.eq(storer.line),
             Value.cast(storer.data).eq(Value.cast(datapath.store_data)),
         ]
+        for name in config.turn_fields:
+            m.d.comb += coefficients.i.payload[name].eq(step[name])
         if config.bpmm:
             connect(m, flipped(self.i_weights), coefficients.i_weights)
 

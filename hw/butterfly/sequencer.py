@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal, Value, signed
+from amaranth.hdl import Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import stream, wiring
 from amaranth.lib.data import StructLayout
 from amaranth.lib.wiring import In, Out
@@ -78,12 +78,18 @@ class Sequencer(wiring.Component):
         )
         vectors = range(timing.most_vectors + 1)
         self.batch_shape = StructLayout(
-            {"vectors": vectors, "bpmm": 1, "inverse": 1, "rotate": 1, "release": 1}
+            {
+                "vectors": vectors,
+                **dict.fromkeys((*MODES, "release", "start"), 1),
+                **config.turn_fields,
+            }
         )
         flags = dict.fromkeys(
             ("first_stage", "last_stage", "stage_begins", "first_step", *MODES), 1
         )
-        self.flags_shape = StructLayout({"stage": range(config.stages), **flags})
+        self.flags_shape = StructLayout(
+            {"stage": range(config.stages), **flags, **config.turn_fields}
+        )
 
     def elaborate(self, platform: object) -> Module:
         """Join the planner of batches and the runner of steps."""
@@ -168,6 +174,8 @@ class Sequencer(wiring.Component):
                     batch.inverse.eq(is_inverse(config, job)),
                     batch.rotate.eq(bpmm & ~is_increasing(config, job)),
                 ]
+                if config.turn_bits:
+                    m.d.sync += [batch.start.eq(job.start), batch.turn.eq(job.turn)]
                 m.next = "REST"
             with m.State("REST"):
                 m.d.sync += left.eq(left - batch.vectors)
@@ -256,7 +264,7 @@ class Sequencer(wiring.Component):
             m.d.sync += vectors.eq(Mux(vectors[-1], again, vectors - 1))
         with m.If(advance & stage_ends):
             m.d.sync += [
-                now.stage.eq(Mux(now.last_stage, 0, now.stage + 1)),
+                now.stage.eq(Mux(now.last_stage, self._start(batch), now.stage + 1)),
                 now.first_stage.eq(now.last_stage),
                 now.last_stage.eq(penultimate),
             ]
@@ -267,7 +275,7 @@ class Sequencer(wiring.Component):
                 running.eq(1),
                 release.eq(batch.release),
                 vectors_again.eq(batch.vectors - 2),
-                *(now[name].eq(batch[name]) for name in ("bpmm", "inverse", "rotate")),
+                *(now[name].eq(batch[name]) for name in (*MODES, *timing.config.turn_fields)),
             ]
         self._count(m, now, issue, vector_ends, stage_ends)
         # The matrix's last line is asked for when the step has come to its place.
@@ -312,6 +320,8 @@ class Sequencer(wiring.Component):
             ]
         with m.If(self.restart):
             m.d.sync += [inputs.eq(0), outputs.eq(0)]
+        if timing.config.turn_bits:
+            self._turn(m, issued, valid, last_step, ends)
         m.d.sync += [
             self.o.valid.eq(valid),
             step.input.eq(inputs),
@@ -325,3 +335,20 @@ class Sequencer(wiring.Component):
                 for name in ("stage", "first_stage", "last_stage", "first_step", *MODES)
             ),
         ]
+
+    def _start(self, batch: Any) -> Value:
+        """A vector's first stage."""
+        return batch.start if self.timing.config.turn_bits else Const(0, 1)
+
+    def _turn(self, m: Module, issued: Any, valid: Value, last_step: Value, ends: Value) -> None:
+        """Turn each vector of a job further than the one before, in every stage alike."""
+        turn = Signal.like(issued.turn, name="turn_now", reset_less=True)
+        # Of a batch's first vector; a job's turns go round once, so that the next begins at 0.
+        turn_base = Signal.like(issued.turn, name="turn_base")
+        at = Mux(issued.stage_begins, turn_base, turn)
+        after = at + issued.turn
+        with m.If(valid):
+            m.d.sync += turn.eq(Mux(last_step, after, at))
+            with m.If(ends & issued.last_stage):
+                m.d.sync += turn_base.eq(after)
+        m.d.sync += self.o.payload.turn.eq(at)

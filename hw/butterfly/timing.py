@@ -8,6 +8,7 @@ from amaranth.lib.data import StructLayout
 
 from hw.butterfly.banks import BanksConfig
 from hw.butterfly.config import MAX_BATCH, ButterflyConfig
+from hw.butterfly.turned_twiddles import TurnedTwiddleConfig
 from hw.butterfly.twiddles import TwiddleConfig
 from hw.lib.credit import CreditFifoConfig
 from hw.lib.stream import SkidBufferConfig
@@ -189,13 +190,17 @@ class ButterflyTiming:
         return self._banks(2 << self.log2_batch_lines)
 
     @cached_property
-    def twiddles(self) -> TwiddleConfig:
+    def twiddles(self) -> TwiddleConfig | TurnedTwiddleConfig:
         """The supply of twiddle factors."""
-        return TwiddleConfig(
-            units=self.config.units,
-            stages=self.config.stages,
-            coefficient_bits=self.config.butterfly.coefficient_bits,
-        )
+        config = self.config
+        sizes = {
+            "units": config.units,
+            "stages": config.stages,
+            "coefficient_bits": config.butterfly.coefficient_bits,
+        }
+        if config.turn_bits:
+            return TurnedTwiddleConfig(**sizes, turn_bits=config.turn_bits)
+        return TwiddleConfig(**sizes)
 
     @property
     def weight_lines(self) -> int:
@@ -225,6 +230,7 @@ class ButterflyTiming:
                 "inverse": 1,
                 "rotate": 1,
                 "weight": range(self.weight_lines if self.config.bpmm else 1),
+                **self.config.turn_fields,
             }
         )
 

@@ -48,12 +48,15 @@ class JobSize:
         Whether it uses a matrix.
     keep
         Whether the next job that uses one uses the same.
+    skipped
+        Stages that are left out.
     """
 
     points: int
     vectors: int
     bpmm: bool = False
     keep: bool = False
+    skipped: int = 0
 
 
 @dataclass(kw_only=True)
@@ -202,7 +205,8 @@ class CoreState:
         # Told a cycle after the last step is issued.
         self.consumed += (issue + (vector + 1) * own for vector in range(batch))
         self.issued.append(issue)
-        issue += (stages - 1) * timing.stage_cycles(stages, batch)
+        done = stages - job.skipped
+        issue += (done - 1) * timing.stage_cycles(stages, batch)
         for _ in range(batch):
             before = len(self.stored) - most
             if before >= 0:
@@ -211,7 +215,7 @@ class CoreState:
             issue += own
         self.runs_until = issue - 1
         self.issued.append(self.runs_until)
-        self.cycles.steps += stages * batch * own
+        self.cycles.steps += done * batch * own
 
     def _store(self, job: JobSize, last_step: int) -> None:
         """A vector leaves when its last step's results are known, and the one before has left."""

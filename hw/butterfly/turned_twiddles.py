@@ -1,0 +1,211 @@
+"""Twiddle factors of the second layer of a divided vector, each vector's turned by its number."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from amaranth.hdl import Cat, Const, Module, Mux, Value, signed
+from amaranth.lib import wiring
+from amaranth.lib.data import ArrayLayout, StructLayout
+from amaranth.lib.wiring import In, Out
+
+from hw.lib.credit import Push, PushSignature
+from hw.lib.pipe import Pipe
+from hw.prim.ram import Rom, RomConfig
+from spec.butterfly import twiddle
+
+__all__ = ["TurnedTwiddleConfig", "TurnedTwiddles"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TurnedTwiddleConfig:
+    """Sizes of a supply of turned twiddle factors.
+
+    Parameters
+    ----------
+    units
+        Lanes, P: a power of two.
+    stages
+        Stages of the largest vector, of at least 2P points.
+    coefficient_bits
+        Width of a factor's cosine and sine, all but two after the point.
+    turn_bits
+        Bits of a turn, at least 1: a fraction of the step of a stage.
+    """
+
+    units: int
+    stages: int
+    coefficient_bits: int
+    turn_bits: int
+
+    @property
+    def log2_units(self) -> int:
+        """Bits of a lane's number, p."""
+        return self.units.bit_length() - 1
+
+    @property
+    def heap_bits(self) -> int:
+        """Bits of a heap's address above the turn, over stages with bits above the lane's."""
+        return self.stages - 1 - self.log2_units
+
+    @property
+    def depth(self) -> int:
+        """Entries of a lane: the heap, and the stages whose bits are the lane's alone."""
+        return (1 << self.heap_bits) + self.log2_units << self.turn_bits
+
+    def entries(self, lane: int) -> tuple[tuple[int, int], ...]:
+        """Cosines and sines of a lane, by address: a quarter of each stage's."""
+        frac, p, f = self.coefficient_bits - 2, self.log2_units, self.turn_bits
+        turns = range(1 << f)
+        # A half of these is not used: stage 0 needs no more than a quarter turn.
+        found = [twiddle(f, turn, frac) for turn in range(1 << f - 1)] * 2
+        for level in range(self.heap_bits):
+            stage = level + p + 1 + f
+            found += [
+                twiddle(stage, ((k << p) + lane << f) + turn, frac)
+                for k in range(1 << level)
+                for turn in turns
+            ]
+        for stage in range(1, p + 1):
+            k = lane & (1 << stage - 1) - 1
+            found += [twiddle(stage + f, (k << f) + turn, frac) for turn in turns]
+        return tuple(found)
+
+    @cached_property
+    def roms(self) -> tuple[RomConfig, ...]:
+        """The table of each lane; the sine stands above the cosine, neither is negative."""
+        bits = self.coefficient_bits - 1
+        return tuple(
+            RomConfig(
+                width=2 * bits,
+                entries=tuple(cos | sin << bits for cos, sin in self.entries(lane)),
+            )
+            for lane in range(self.units)
+        )
+
+    @property
+    def latency(self) -> int:
+        """Cycles from stage, cycle and turn to factors: decode, address, table, negatives."""
+        return 1 + 1 + self.roms[0].latency + 1
+
+    @property
+    def interval(self) -> int:
+        """Cycles between factors."""
+        return 1
+
+    @property
+    def i_shape(self) -> StructLayout:
+        """The stage, which of a vector's cycles it is, P pairs each, and the vector's turn."""
+        cycles = 1 << max(0, self.stages - 1 - self.log2_units)
+        return StructLayout(
+            {"stage": range(self.stages), "cycle": range(cycles), "turn": self.turn_bits}
+        )
+
+    @property
+    def o_shape(self) -> ArrayLayout:
+        """Of each lane, cosine and sine of the angle less a quarter turn if it was `turned`."""
+        number = signed(self.coefficient_bits)
+        factor = {name: number for name in ("cos", "sin", "minus_cos", "minus_sin")}
+        return ArrayLayout(StructLayout({**factor, "turned": 1}), self.units)
+
+
+class TurnedTwiddles(wiring.Component):
+    """Lane u's factor is W_{2^(stage+1)}^(k + turn / 2^f), k = (cycle·P + u) mod 2^stage.
+
+    It comes as `hw.butterfly.twiddles.Twiddles` gives it. Without a turn it is the same.
+
+    *Timing*: latency `config.latency`, interval 1.
+
+    *Members*
+    i
+        Push of {stage, cycle, turn}.
+    o
+        Push of {cos, sin, minus_cos, minus_sin, turned} of each lane.
+
+    *Source*: docs/butterfly.md, "Multi-layer division".
+    """
+
+    i: Push
+    o: Push
+
+    def __init__(self, config: TurnedTwiddleConfig):
+        self.config = config
+        super().__init__(
+            {"i": In(PushSignature(config.i_shape)), "o": Out(PushSignature(config.o_shape))}
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        """Address the tables, all alike, and negate."""
+        m = Module()
+        config, p, f = self.config, self.config.log2_units, self.config.turn_bits
+        stage, levels = self.i.payload.stage, range(config.heap_bits)
+        with Pipe(
+            m,
+            "twiddle",
+            latency=config.latency,
+            valid=self.i.valid,
+            cycle=self.i.payload.cycle,
+            turn=self.i.payload.turn,
+        ) as pipe:
+            pipe.stage(
+                "decode",
+                at=Cat(stage == level + p + 1 for level in levels),
+                below=Cat(stage > level + p + 1 for level in levels),
+                extra=self._extra(stage),
+                first=stage == 0,
+                of_lane=Cat(
+                    Cat(stage == bit + 1 for bit in range(p) if lane >> bit & 1).any()
+                    if lane
+                    else Const(0, 1)
+                    for lane in range(config.units)
+                ),
+                keep=("cycle", "turn"),
+            )
+            cycle = Value.cast(pipe.cycle)[: config.heap_bits]
+            heap = pipe.at | pipe.below & cycle
+            # Of stage 0 the turn's top bit is the quarter.
+            quarter = pipe.first & pipe.turn[-1]
+            place = Cat(pipe.turn[: f - 1], pipe.turn[-1] & ~pipe.first)
+            above = Mux(pipe.extra.any(), pipe.extra, heap) if p else heap
+            pipe.stage(
+                "address",
+                address=Cat(place, above),
+                turns=Cat(pipe.at & cycle, quarter),
+                keep=("of_lane",),
+            )
+            words = []
+            for lane, rom_config in enumerate(config.roms):
+                m.submodules[f"lane{lane}"] = rom = Rom(rom_config)
+                m.d.comb += rom.address.eq(pipe.address)
+                words.append(rom.data)
+            keep: Any = ("of_lane",)
+            pipe.stage("turn", turned=pipe.turns.any(), keep=keep)
+            pipe.through(config.roms[0].latency - 1, keep=(*keep, "turned"))
+            bits = config.coefficient_bits - 1
+            parts: dict[str, Any] = {}
+            for lane, word in enumerate(words):
+                for name, part in (("cos", word[:bits]), ("sin", word[bits:])):
+                    parts[f"{name}{lane}"] = Cat(part, Const(0, 1)).as_signed()
+                    parts[f"minus_{name}{lane}"] = (-part)[: bits + 1].as_signed()
+            turned = pipe.of_lane | pipe.turned.replicate(config.units)
+            pipe.stage("negate", turned_lanes=turned, **parts)
+        m.d.comb += self.o.valid.eq(pipe.valid)
+        for lane in range(config.units):
+            o = self.o.payload[lane]
+            m.d.comb += [
+                o.turned.eq(pipe.turned_lanes[lane]),
+                *(
+                    o[name].eq(getattr(pipe, f"{name}{lane}"))
+                    for name in ("cos", "sin", "minus_cos", "minus_sin")
+                ),
+            ]
+        return m
+
+    def _extra(self, stage: Value) -> Value:
+        """What stands above the turn in a stage whose bits are the lane's alone, else 0."""
+        config = self.config
+        base = 1 << config.heap_bits
+        found: Value = Const(0, (base + config.log2_units).bit_length())
+        for number in range(1, config.log2_units + 1):
+            found = Mux(stage == number, base + number - 1, found)
+        return found
