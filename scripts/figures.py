@@ -23,6 +23,7 @@ MEASURED = {
     "butterfly": "scripts.measure_butterfly",
     "butterfly_fit": None,  # printed by examples/03_butterfly_in_place_of_a_matrix.py
     "fabnet": "scripts.measure_fabnet",
+    "two_layer": "scripts.measure_two_layer",
     "primitives": "scripts.measure_primitives",
     "stalls": "scripts.measure_stalls",
 }

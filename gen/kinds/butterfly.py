@@ -12,7 +12,8 @@ from hw.bus.registers import Identity
 from hw.bus.system import System
 from hw.butterfly.config import ButterflyConfig
 from hw.butterfly.core import ButterflyCore
-from hw.butterfly.layers import TwoLayerConfig
+from hw.butterfly.divided import DividedConfig
+from hw.butterfly.mixing import MixingConfig
 from hw.butterfly.timing import ButterflyTiming
 from hw.butterfly.two_layer import TwoLayerCore
 from sim.cycle.butterfly import JobSize, butterfly_cycles
@@ -20,6 +21,8 @@ from spec.butterfly import Butterfly
 from spec.errors import SpecError
 
 __all__ = ["ButterflyKind"]
+
+AnyConfig = ButterflyConfig | MixingConfig | DividedConfig
 
 UNITS = 4
 """Butterfly units, at most, unless the user says otherwise."""
@@ -33,37 +36,41 @@ class ButterflyKind(Kind):
     config_type = ButterflyConfig
     subject = "butterfly"
 
-    def configure(
-        self, description: Butterfly, hardware: Mapping[str, Any]
-    ) -> ButterflyConfig | TwoLayerConfig:
+    def configure(self, description: Butterfly, hardware: Mapping[str, Any]) -> AnyConfig:
         """Four units, and two words a cycle, which keep up with them from 16 points on."""
         units = hardware.get("units", UNITS)
         words = min(2, units) if isinstance(units, int) else 1
-        kind = TwoLayerConfig if "mixing" in description.transforms else ButterflyConfig
+        kind: type[AnyConfig] = ButterflyConfig
+        if "mixing" in description.transforms:
+            kind = MixingConfig
+        elif description.divided_from is not None:
+            kind = DividedConfig
         return kind(butterfly=description, **{"units": units, "stream_words": words, **hardware})
 
-    def unit(self, config: ButterflyConfig | TwoLayerConfig) -> wiring.Component:
+    def unit(self, config: AnyConfig) -> wiring.Component:
         """The core, to be elaborated once."""
-        return TwoLayerCore(config) if isinstance(config, TwoLayerConfig) else ButterflyCore(config)
+        return (
+            ButterflyCore(config) if isinstance(config, ButterflyConfig) else TwoLayerCore(config)
+        )
 
-    def system(self, config: ButterflyConfig | TwoLayerConfig, identity: Identity) -> System:
+    def system(self, config: AnyConfig, identity: Identity) -> System:
         """Vectors and matrices on streams of their own, one kind and size a run."""
-        if isinstance(config, TwoLayerConfig):
+        if not isinstance(config, ButterflyConfig):
             raise SpecError(
-                "--bus axi: a butterfly core of two layers has bare streams only so far; nearest is "
+                "--bus axi: a butterfly core of two layers has bare streams only; nearest is "
                 "--bus stream"
             )
         return ButterflySystem(config, identity)
 
-    def sections(self, config: ButterflyConfig | TwoLayerConfig) -> dict[str, Any]:
+    def sections(self, config: AnyConfig) -> dict[str, Any]:
         """Formats, bytes of tables, cycles of the largest vectors, and the streams' order."""
         butterfly = config.butterfly
-        if isinstance(config, TwoLayerConfig):
+        if not isinstance(config, ButterflyConfig):
             return {
                 "numerics": {
                     "word_bits": butterfly.word_bits,
                     "coefficient_frac": butterfly.coefficient_frac,
-                    "least_points": 1 << config.core.min_stages,
+                    "least_points": two_layer.least_points(config),
                 },
                 "tables": _tables(config.core),
                 "cycles": two_layer.cycles(config),

@@ -24,6 +24,11 @@ PRESETS = {
         description=Butterfly(("fft", "inverse", "bpmm"), points=1024),
         hardware={"units": 4, "stream_words": 2},
     ),
+    "butterfly_8192": Preset(
+        summary="FFT and its inverse, 64 to 8192 points in two layers of at most 128",
+        description=Butterfly(("fft", "inverse"), points=8192, divided_from=64),
+        hardware={"units": 4, "stream_words": 2},
+    ),
     "mixing_128x64": Preset(
         summary="Real part of the 2-D FFT of real blocks of up to 128 x 64 words, half the work",
         description=Butterfly("mixing", points=128, columns=64),

@@ -1,6 +1,6 @@
-"""Configuration of the core of two layers: blocks that pass the butterfly core twice."""
+"""What every core of two layers is configured by: blocks that pass the butterfly core twice."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -8,7 +8,7 @@ from amaranth.hdl import signed
 from amaranth.lib.data import ArrayLayout, StructLayout
 
 from hw.butterfly.align import ALIGN_LATENCY
-from hw.butterfly.config import UNITS, VECTORS_BITS, ButterflyConfig
+from hw.butterfly.config import UNITS, ButterflyConfig
 from hw.butterfly.scratchpad import ScratchpadConfig
 from hw.lib.credit import CreditFifoConfig
 from spec.butterfly import Butterfly
@@ -33,6 +33,8 @@ class BlockShape(NamedTuple):
     paired: bool
     partner: int
     """Word that goes with word 0."""
+    skipped: int = 0
+    """Stages that the second layer leaves out."""
 
     @property
     def points(self) -> tuple[int, int]:
@@ -47,7 +49,7 @@ class BlockShape(NamedTuple):
     @property
     def butterflies(self) -> int:
         """Butterflies of both layers together."""
-        return self.size // 2 * sum(self.stages)
+        return self.size // 2 * (sum(self.stages) - self.skipped)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +59,7 @@ class TwoLayerConfig:
     Parameters
     ----------
     butterfly
-        Formats, and the largest block: mixing.
+        Formats, and the largest block.
     units
         Butterfly units, P: 1, 2, 4 or 8.
     stream_words
@@ -78,67 +80,57 @@ class TwoLayerConfig:
             raise SpecError(
                 f"weight_sets is for transform bpmm, got {self.weight_sets}; nearest is 1"
             )
-        if self.butterfly.transforms != ("mixing",):
-            raise SpecError(
-                "Butterfly.transforms: mixing has a core of its own; name it alone or leave it out"
-            )
         if self.stream_words > self.units:
             raise SpecError(
                 f"stream_words must be at most units = {self.units}, got {self.stream_words}; "
                 f"nearest is {self.units}"
             )
-        least = min(self.butterfly.block)
-        if 2 * self.units > least:
-            raise SpecError(
-                f"units must be at most half of the rows and of the columns, {least // 2}, got "
-                f"{self.units}; nearest is {least // 2}"
-            )
 
     @cached_property
     def core(self) -> ButterflyConfig:
         """The butterfly core within."""
-        return ButterflyConfig(
-            butterfly=replace(self.butterfly, transforms=("fft",), rows=None, columns=None),
-            units=self.units,
-            stream_words=self.stream_words,
-        )
+        raise NotImplementedError
+
+    @cached_property
+    def middle(self) -> ScratchpadConfig:
+        """Between the layers: of two blocks, since one is written while one is read."""
+        raise NotImplementedError
+
+    @cached_property
+    def back(self) -> ScratchpadConfig:
+        """Behind the second layer."""
+        raise NotImplementedError
+
+    @property
+    def job_shape(self) -> StructLayout:
+        """A run of blocks of one shape."""
+        raise NotImplementedError
+
+    @property
+    def back_latency(self) -> int:
+        """Cycles from a read behind the second layer to the offer of its words."""
+        raise NotImplementedError
+
+    @property
+    def o_parts(self) -> tuple[str, ...]:
+        """Components of an output word."""
+        raise NotImplementedError
+
+    @property
+    def middle_latency(self) -> int:
+        """Cycles from the first read of a block to the offer of its first words.
+
+        Scratchpad, a pair's second word, choice, alignment, queue. One less without pairs.
+        """
+        return self.middle.latency + 1 + 1 + ALIGN_LATENCY + self.queue(self.core.i_shape).latency
 
     @property
     def log2_stream(self) -> int:
         """Bits of a word's number in a transfer."""
         return self.stream_words.bit_length() - 1
 
-    @property
-    def log2_rows(self) -> int:
-        """Of the largest block."""
-        return self.butterfly.block[0].bit_length() - 1
-
-    @property
-    def log2_columns(self) -> int:
-        """Of the largest block."""
-        return self.butterfly.block[1].bit_length() - 1
-
-    def check_block(self, where: str, rows: int, columns: int) -> BlockShape:
-        """The shape of a block that the core takes.
-
-        Raises
-        ------
-        SpecError
-            A side is no power of two, over the largest, or under 8 or 2P.
-        """
-        self.butterfly.check_block(where, rows, columns)
-        for side, points in (("rows", rows), ("columns", columns)):
-            self.core.check_points(f"{where}: {side}", points)
-        log2_rows, log2_columns = rows.bit_length() - 1, columns.bit_length() - 1
-        return BlockShape(
-            stages=(log2_columns, log2_rows),
-            vectors=(rows // 2, columns // 2),
-            words=columns // 2,
-            paired=True,
-            partner=columns // 2,
-        )
-
-    def _scratchpad(self, log2_vectors: int, log2_words: int, buffers: int) -> ScratchpadConfig:
+    def scratchpad(self, log2_vectors: int, log2_words: int, buffers: int) -> ScratchpadConfig:
+        """A scratchpad of vectors of complex words."""
         return ScratchpadConfig(
             log2_vectors=log2_vectors,
             log2_words=log2_words,
@@ -146,29 +138,6 @@ class TwoLayerConfig:
             width=2 * self.butterfly.data_bits,
             buffers=buffers,
         )
-
-    @cached_property
-    def middle(self) -> ScratchpadConfig:
-        """Between the layers: of two blocks, since one is written while one is read."""
-        return self._scratchpad(self.log2_rows - 1, self.log2_columns, 2)
-
-    @cached_property
-    def back(self) -> ScratchpadConfig:
-        """Behind the second layer: of two blocks, since storing one takes longer than a layer."""
-        return self._scratchpad(self.log2_columns - 1, self.log2_rows, 2)
-
-    @property
-    def middle_latency(self) -> int:
-        """Cycles from the first read of a block to the offer of its first words.
-
-        Scratchpad, a pair's second word, choice, alignment, queue.
-        """
-        return self.middle.latency + 1 + 1 + ALIGN_LATENCY + self.queue(self.core.i_shape).latency
-
-    @property
-    def back_latency(self) -> int:
-        """The same behind the second layer, from the first read that gives words by itself."""
-        return self.back.latency + 1 + ALIGN_LATENCY + self.queue(self.o_shape).latency
 
     def queue(self, shape: Any) -> CreditFifoConfig:
         """The queue at a reader's end."""
@@ -180,26 +149,16 @@ class TwoLayerConfig:
         return signed(self.core.exponent_shape.width + 1)
 
     @property
-    def job_shape(self) -> StructLayout:
-        """A run of blocks of one shape."""
-        return StructLayout(
-            {
-                "log2_rows": range(self.log2_rows + 1),
-                "log2_columns": range(self.log2_columns + 1),
-                "blocks": VECTORS_BITS,
-            }
-        )
-
-    @property
     def i_shape(self) -> StructLayout:
-        """Words of an input transfer: even rows in `re`, the odd rows below them in `im`."""
+        """Words of an input transfer."""
         return self.core.i_shape
 
     @property
     def o_shape(self) -> StructLayout:
         """Words of an output transfer, and what holds for their block."""
         word = ArrayLayout(signed(self.butterfly.data_bits), self.stream_words)
-        fields: dict[str, Any] = {"re": word, "exponent": self.exponent_shape, "last": 1}
+        fields: dict[str, Any] = dict.fromkeys(self.o_parts, word)
+        fields |= {"exponent": self.exponent_shape, "last": 1}
         if self.butterfly.shifts is not None:
             fields["saturated"] = 1
         return StructLayout(fields)

@@ -2,15 +2,20 @@
 
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal, Value, signed
+from amaranth.hdl import Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import stream, wiring
 from amaranth.lib.data import ArrayLayout, StructLayout
 from amaranth.lib.wiring import In, Out, connect, flipped
 
+from hw.butterfly.back_reader import BackReader
 from hw.butterfly.block_store import BlockStore
 from hw.butterfly.core import ButterflyCore
-from hw.butterfly.layers import TwoLayerConfig
-from hw.butterfly.readers import BackReader, MiddleReader
+from hw.butterfly.divided import DividedConfig
+from hw.butterfly.figures import blocks_of, figures_shape, look_up
+from hw.butterfly.front import Front
+from hw.butterfly.middle_reader import MiddleReader
+from hw.butterfly.mixing import MixingConfig
+from hw.butterfly.vector_reader import VectorReader
 from hw.lib.stream import Fifo, FifoConfig
 
 __all__ = ["TwoLayerCore"]
@@ -20,34 +25,39 @@ UNDER_WAY = 8
 
 
 class TwoLayerCore(wiring.Component):
-    """Y = Re(FFT_N(FFT_D(X))) of real blocks X (N, D), with half of the plain method's butterflies.
+    """Mixing of real blocks, or FFTs of long vectors and their inverse, in two layers.
 
-    Contract: the bits are those of ``sim.golden.mixing``. A job's blocks leave in the order in
-    which they came, rows in order. The first layer of a block comes before the second of the one
-    before: within a job, a block is done only when the next one was given. The next job's blocks
-    are taken when those of the one before have left the last scratchpad. A job's fields must be
-    what `TwoLayerConfig.check_block` allows, with at least one block. Nothing is checked here.
+    Mixing: Y = Re(FFT_N(FFT_D(X))) of blocks X (N, D), with half of the plain method's butterflies.
+    Division: vectors of L·V points as V vectors of L points in either layer.
+
+    Contract: the bits are those of ``sim.golden.mixing`` and ``sim.golden.division``. A job's
+    blocks, or vectors, leave in the order in which they came, words in natural order. The first
+    layer of a block comes before the second of the one before: within a job, a block is done only
+    when the next one was given. The next job's blocks are taken when those of the one before have
+    left the last scratchpad. A job's fields must be what `MixingConfig.check_block` or
+    `DividedConfig.check_points` allows, with at least one block. Nothing is checked here.
 
     *Timing*: ``sim.cycle.two_layer`` gives the cycle of every transfer.
 
     *Members*
     i_job
-        Stream of {log2_rows, log2_columns, blocks}.
+        Stream of {log2_rows, log2_columns, blocks}, or {log2_points, vectors, inverse}; `inverse`
+        where there is a choice.
     i
-        Stream of {re, im}: S consecutive words of row 2a in `re` and of row 2a + 1 in `im`; the
-        words of a pair of rows in order, pair after pair.
+        Stream of {re, im}, S words. Mixing: of row 2a in `re`, of row 2a + 1 in `im`, pair of rows
+        after pair.
     o
-        Stream of {re, exponent, last, saturated}: S words of a row, row after row; the result is
-        re · 2^exponent, with one exponent for a block. `saturated` only with fixed shifts.
+        Stream of {re, im, exponent, last, saturated}: the result is (re + i·im) · 2^exponent, with
+        one exponent for a block. No `im` of mixing; `saturated` only with fixed shifts.
 
-    *Source*: docs/butterfly.md, "Two layers", "Real-input mixing".
+    *Source*: docs/butterfly.md, "Two layers", "Multi-layer division", "Real-input mixing".
     """
 
     i_job: stream.Interface
     i: stream.Interface
     o: stream.Interface
 
-    def __init__(self, config: TwoLayerConfig):
+    def __init__(self, config: MixingConfig | DividedConfig):
         self.config = config
         super().__init__(
             {
@@ -66,8 +76,12 @@ class TwoLayerCore(wiring.Component):
         m.submodules.middle = middle = BlockStore(config, config.middle)
         m.submodules.back = back = BlockStore(config, config.back)
         m.submodules.middle_reader = middle_reader = MiddleReader(config)
-        m.submodules.back_reader = back_reader = BackReader(config)
-        shape: Any = Signal(self._shape, name="block", reset_less=True)
+        if isinstance(config, MixingConfig):
+            back_reader = BackReader(config)
+        else:
+            back_reader = VectorReader(config)
+        m.submodules.back_reader = back_reader
+        shape: Any = Signal(figures_shape(config), name="block", reset_less=True)
 
         # What leaves the core goes to the scratchpad of its layer.
         second = order.o.payload
@@ -97,6 +111,7 @@ class TwoLayerCore(wiring.Component):
         m.d.comb += [
             middle_reader.last_word.eq(shape.middle_last_word),
             middle_reader.last_group.eq(shape.middle_last_group),
+            middle_reader.paired.eq(shape.paired),
             middle_reader.partner.eq(shape.partner),
             middle_reader.top.eq(shape.top),
             back_reader.last_word.eq(shape.back_last_word),
@@ -114,12 +129,12 @@ class TwoLayerCore(wiring.Component):
         middle: BlockStore,
         back: BlockStore,
         middle_reader: MiddleReader,
-        back_reader: BackReader,
+        back_reader: BackReader | VectorReader,
         shape: Any,
     ) -> None:
         """Give the core layer after layer: first of block b + 1, then second of block b."""
         config, job = self.config, self.i_job.payload
-        count = signed(len(job.blocks) + 1)
+        count = signed(len(blocks_of(job)) + 1)
         # One less than are left; their signs say "none".
         firsts, seconds, to_store = (
             Signal(count, name=name, init=-1) for name in ("firsts", "seconds", "to_store")
@@ -127,15 +142,26 @@ class TwoLayerCore(wiring.Component):
         ahead, layer, feeding = Signal(range(3)), Signal(), Signal()
         transfers = Signal(signed(len(shape.last_transfer) + 1), reset_less=True)
         of_second, may = middle_reader.o, Signal()
+        if isinstance(config, DividedConfig):
+            front = self._front(m, config, shape, back_reader)
+            of_first: Any = front.o
+            m.d.comb += [
+                front.start.eq(middle.reserve),
+                core.i_job.payload.start.eq(layer & shape.skip),
+                core.i_job.payload.turn.eq(Mux(layer, shape.turn, 0)),
+            ]
+            first_there = front.full
+        else:
+            of_first, first_there = self.i, Const(1, 1)
         m.d.comb += [
             core.i_job.payload.log2_points.eq(Mux(layer, shape.stages_second, shape.stages_first)),
             core.i_job.payload.vectors.eq(Mux(layer, shape.last_second, shape.last_first) + 1),
             order.i.payload.eq(layer),
-            core.i.valid.eq(feeding & Mux(layer, of_second.valid, self.i.valid)),
-            core.i.payload.eq(Mux(layer, of_second.payload, self.i.payload)),
-            self.i.ready.eq(feeding & ~layer & core.i.ready),
+            core.i.valid.eq(feeding & Mux(layer, of_second.valid, of_first.valid)),
+            core.i.payload.eq(Mux(layer, of_second.payload, of_first.payload)),
+            of_first.ready.eq(feeding & ~layer & core.i.ready),
             of_second.ready.eq(feeding & layer & core.i.ready),
-            may.eq(Mux(layer, middle.full & back.free, middle.free)),
+            may.eq(Mux(layer, middle.full & back.free, middle.free & first_there)),
         ]
         with m.FSM(name="blocks"):
             with m.State("TAKE"):
@@ -143,8 +169,8 @@ class TwoLayerCore(wiring.Component):
                 m.d.sync += ahead.eq(0)
                 with m.If(self.i_job.valid & self.i_job.ready):
                     m.d.sync += [
-                        self._look_up(shape, job),
-                        *(left.eq(job.blocks - 1) for left in (firsts, seconds, to_store)),
+                        look_up(config, shape, job),
+                        *(left.eq(blocks_of(job) - 1) for left in (firsts, seconds, to_store)),
                     ]
                     m.next = "NEXT"
             with m.State("NEXT"):
@@ -182,12 +208,12 @@ class TwoLayerCore(wiring.Component):
         exponent, flag = Signal(config.exponent_shape, reset_less=True), Signal(reset_less=True)
         firsts_told: Any = Signal(
             ArrayLayout(
-                StructLayout({"exponent": config.core.exponent_shape, "saturated": 1}),
-                config.back.buffers,
+                StructLayout({"exponent": config.exponent_shape, "saturated": 1}),
+                2,
             ),
             reset_less=True,
         )
-        given, stored = Signal(range(config.back.buffers)), Signal(range(config.back.buffers))
+        given, stored, start = Signal(), Signal(), self._start_of(shape)
         m.d.comb += [
             back_reader.start.eq(back.full & ~back_reader.busy),
             back_reader.exponent.eq(exponent),
@@ -195,7 +221,7 @@ class TwoLayerCore(wiring.Component):
         ]
         with m.If(middle_reader.start):
             m.d.sync += [
-                firsts_told[given].exponent.eq(middle.common),
+                firsts_told[given].exponent.eq(middle.common + start),
                 firsts_told[given].saturated.eq(middle.saturated),
                 given.eq(given + 1),
             ]
@@ -208,43 +234,22 @@ class TwoLayerCore(wiring.Component):
         with m.If(back_reader.done):
             m.d.sync += to_store.eq(to_store - 1)
 
-    @property
-    def _shape(self) -> StructLayout:
-        """A block's figures, each one less than a count where it is called last."""
-        config = self.config
-        middle, back = config.middle, config.back
-        return StructLayout(
-            {
-                "stages_first": range(config.core.stages + 1),
-                "stages_second": range(config.core.stages + 1),
-                "last_first": middle.log2_vectors,
-                "last_second": back.log2_vectors,
-                "last_transfer": middle.log2_vectors + middle.log2_words - config.log2_stream,
-                "middle_last_word": middle.log2_words,
-                "middle_last_group": middle.log2_vectors - config.log2_stream,
-                "back_last_word": back.log2_words,
-                "back_last_group": back.log2_vectors - config.log2_stream,
-                "partner": middle.log2_words,
-                "top": middle.log2_words,
-            }
-        )
-
-    def _look_up(self, shape: Any, job: Any) -> list[Any]:
-        """A job's figures, as `TwoLayerConfig.check_block` has them."""
-        s = self.config.log2_stream
-        rows, columns = (Value.cast(1) << log2 for log2 in (job.log2_rows, job.log2_columns))
-        return [
-            shape.stages_first.eq(job.log2_columns),
-            shape.stages_second.eq(job.log2_rows),
-            shape.last_first.eq((rows >> 1) - 1),
-            shape.last_second.eq((columns >> 1) - 1),
-            shape.last_transfer.eq(
-                (Value.cast(1) << (job.log2_rows + job.log2_columns))[1 + s :] - 1
-            ),
-            shape.middle_last_word.eq((columns >> 1) - 1),
-            shape.middle_last_group.eq((rows >> 1 + s) - 1),
-            shape.back_last_word.eq(rows - 1),
-            shape.back_last_group.eq((columns >> 1 + s) - 1),
-            shape.partner.eq(columns >> 1),
-            shape.top.eq(columns - 1),
+    def _front(self, m: Module, config: DividedConfig, shape: Any, back_reader: Any) -> Front:
+        """What turns a vector round before its first layer."""
+        m.submodules.front = front = Front(config)
+        m.d.comb += [
+            front.begin.eq(self.i_job.valid & self.i_job.ready),
+            front.blocks.eq(blocks_of(self.i_job.payload) - 1),
+            front.last_word.eq(shape.front_last_word),
+            front.last_group.eq(shape.front_last_group),
+            front.exchange.eq(shape.inverse),
+            back_reader.exchange.eq(shape.inverse),
         ]
+        connect(m, flipped(self.i), front.i)
+        return front
+
+    def _start_of(self, shape: Any) -> Value:
+        """The exponent with which a block begins: that of 1/N for an inverse."""
+        if not isinstance(self.config, DividedConfig) or not self.config.inverse:
+            return Const(0, 1)
+        return Mux(shape.inverse, -shape.log2_points, 0)

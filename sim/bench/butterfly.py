@@ -12,8 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw.butterfly.config import ButterflyConfig
+from hw.butterfly.divided import DividedConfig
 from sim.bench.streams import Sink, Source, StreamTrace, budget_of, run_streams, seconds_of
-from sim.cycle.butterfly import JobSize, butterfly_cycles
+from sim.cycle.butterfly import JobSize
+from sim.cycle.two_layer import vector_cycles
 from spec.butterfly import block_numbers
 
 __all__ = [
@@ -80,13 +82,13 @@ def job_sizes(jobs: Sequence[ButterflyJob]) -> list[JobSize]:
     ]
 
 
-def cycles_per_second(config: ButterflyConfig) -> float:
+def cycles_per_second(config: ButterflyConfig | DividedConfig) -> float:
     """What Icarus manages on two slow cores, roughly."""
     return 4000 / (1 + config.units)
 
 
 def simulate(
-    config: ButterflyConfig,
+    config: ButterflyConfig | DividedConfig,
     verilog: Path,
     jobs: Sequence[ButterflyJob],
     *,
@@ -123,7 +125,7 @@ def simulate(
     fields = [*config.parts, "exponent", "last"]
     if config.butterfly.shifts is not None:
         fields.append("saturated")
-    expected = butterfly_cycles(config, job_sizes(jobs)).total
+    expected = vector_cycles(config, job_sizes(jobs)).total
     budget = budget_of(expected, max(map(len, sources.values())), stall)
     trace = run_streams(
         verilog,
@@ -139,7 +141,7 @@ def simulate(
     return _read(config, trace)
 
 
-def _job_source(config: ButterflyConfig, jobs: Sequence[ButterflyJob]) -> Source:
+def _job_source(config: ButterflyConfig | DividedConfig, jobs: Sequence[ButterflyJob]) -> Source:
     values = {
         "log2_points": [job.re.shape[1].bit_length() - 1 for job in jobs],
         "vectors": [len(job.re) for job in jobs],
@@ -151,7 +153,7 @@ def _job_source(config: ButterflyConfig, jobs: Sequence[ButterflyJob]) -> Source
     return Source(fields={name: values[name] for name in config.job_shape.members})
 
 
-def _word_source(config: ButterflyConfig, jobs: Sequence[ButterflyJob]) -> Source:
+def _word_source(config: ButterflyConfig | DividedConfig, jobs: Sequence[ButterflyJob]) -> Source:
     fields: dict[str, list[int]] = {part: [] for part in config.parts}
     for job in jobs:
         for part in config.parts:
@@ -160,7 +162,7 @@ def _word_source(config: ButterflyConfig, jobs: Sequence[ButterflyJob]) -> Sourc
     return Source(fields=fields)
 
 
-def _weight_source(config: ButterflyConfig, jobs: Sequence[ButterflyJob]) -> Source:
+def _weight_source(config: ButterflyConfig | DividedConfig, jobs: Sequence[ButterflyJob]) -> Source:
     fields: dict[str, list[int]] = {"weight": [], "last": []}
     for job in jobs:
         if job.weights is not None:
@@ -170,7 +172,7 @@ def _weight_source(config: ButterflyConfig, jobs: Sequence[ButterflyJob]) -> Sou
     return Source(fields=fields)
 
 
-def _weight_lines(config: ButterflyConfig, job: ButterflyJob) -> Iterator[int]:
+def _weight_lines(config: ButterflyConfig | DividedConfig, job: ButterflyJob) -> Iterator[int]:
     """Lines of a matrix in the order in which they are used."""
     assert job.weights is not None
     points = 2 * job.weights.shape[1]
@@ -189,7 +191,7 @@ def packed(rows: Integers, bits: int) -> list[int]:
     ]
 
 
-def _read(config: ButterflyConfig, trace: StreamTrace) -> ButterflyTrace:
+def _read(config: ButterflyConfig | DividedConfig, trace: StreamTrace) -> ButterflyTrace:
     told = trace.outputs["o"]
     bits = config.butterfly.data_bits
     words = {part: [_unpacked(each, bits, config) for each in told[part]] for part in config.parts}
@@ -213,7 +215,7 @@ def _read(config: ButterflyConfig, trace: StreamTrace) -> ButterflyTrace:
     return out
 
 
-def _unpacked(packed: int, bits: int, config: ButterflyConfig) -> Integers:
+def _unpacked(packed: int, bits: int, config: ButterflyConfig | DividedConfig) -> Integers:
     mask = (1 << bits) - 1
     numbers = [signed(packed >> bits * k & mask, bits) for k in range(config.stream_words)]
     return np.array(numbers, np.int64)

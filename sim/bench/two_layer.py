@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.butterfly.layers import TwoLayerConfig
+from hw.butterfly.mixing import MixingConfig
 from sim.bench.butterfly import packed, signed
 from sim.bench.streams import Sink, Source, budget_of, run_streams, seconds_of
 from sim.cycle.two_layer import BlockSize, two_layer_cycles
@@ -31,7 +31,7 @@ class BlocksTrace(NamedTuple):
     """Stream -> cycle of every transfer; 0 is that of the first one in."""
 
 
-def block_sizes(config: TwoLayerConfig, jobs: Sequence[Integers]) -> list[BlockSize]:
+def block_sizes(config: MixingConfig, jobs: Sequence[Integers]) -> list[BlockSize]:
     """What of the jobs, blocks (blocks, rows, columns) each, decides their cycles."""
     return [
         BlockSize(shape=config.check_block("block", *job.shape[1:]), blocks=len(job))
@@ -39,13 +39,13 @@ def block_sizes(config: TwoLayerConfig, jobs: Sequence[Integers]) -> list[BlockS
     ]
 
 
-def blocks_per_second(config: TwoLayerConfig) -> float:
+def blocks_per_second(config: MixingConfig) -> float:
     """Cycles a second that Icarus manages on two slow cores, roughly."""
     return 3000 / (1 + config.units)
 
 
 def simulate_blocks(
-    config: TwoLayerConfig,
+    config: MixingConfig,
     verilog: Path,
     jobs: Sequence[Integers],
     *,

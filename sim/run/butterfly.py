@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from gen.design import Design
 from hw.butterfly.config import ButterflyConfig
+from hw.butterfly.divided import DividedConfig
 from sim.bench.butterfly import (
     ButterflyJob,
     ButterflyTrace,
@@ -17,8 +18,9 @@ from sim.bench.butterfly import (
     job_sizes,
     simulate,
 )
-from sim.cycle.butterfly import butterfly_cycles
+from sim.cycle.two_layer import vector_cycles
 from sim.golden import butterfly as golden
+from sim.golden.division import transform
 from sim.run.runner import Runner
 from spec import Butterfly, SpecError
 
@@ -95,7 +97,7 @@ class ButterflyRunner(Runner):
 
     def read(self, path: Path, arrays: Mapping[str, NDArray[Any]], design: Design) -> Vectors:
         """Vectors and weights, checked against the description and the core."""
-        config: ButterflyConfig = design.config
+        config: ButterflyConfig | DividedConfig = design.config
         butterfly = config.butterfly
         transform, order = _transform(path, arrays, butterfly), _order(path, arrays, butterfly)
         re, im = _parts(path, arrays, butterfly)
@@ -111,12 +113,12 @@ class ButterflyRunner(Runner):
 
     def golden(self, design: Design, work: Vectors) -> Transformed | Multiplied:
         """Bits by the golden model, cycles by the cycle model."""
-        config: ButterflyConfig = design.config
+        config: ButterflyConfig | DividedConfig = design.config
         butterfly, jobs = config.butterfly, work.jobs()
-        cycles = butterfly_cycles(config, job_sizes(jobs)).total
+        cycles = vector_cycles(config, job_sizes(jobs)).total
         if work.weights is None:
             inverse = work.transform == "inverse"
-            found = golden.fft(butterfly, work.re, work.im, inverse=inverse)
+            found = transform(butterfly, work.re, work.im, inverse=inverse)
             return _transformed(found.re, found.im, found.exponent, found.saturated, cycles)
         each = [golden.bpmm(butterfly, job.re, _of(job), work.order) for job in jobs]
         return _multiplied(
@@ -131,7 +133,7 @@ class ButterflyRunner(Runner):
         self, design: Design, work: Vectors, folder: Path, verilog: Path
     ) -> Transformed | Multiplied:
         """Bits and cycles by the emitted Verilog in Icarus."""
-        config: ButterflyConfig = design.config
+        config: ButterflyConfig | DividedConfig = design.config
         jobs = work.jobs()
         trace = simulate(config, verilog, jobs, top=design.name, folder=folder)
         cycles = trace.cycles["o"][-1] - trace.cycles["i"][0] + 1
@@ -144,9 +146,9 @@ class ButterflyRunner(Runner):
 
     def rtl_seconds(self, design: Design, work: Vectors) -> float:
         """How long `rtl` takes, roughly."""
-        config: ButterflyConfig = design.config
+        config: ButterflyConfig | DividedConfig = design.config
         sizes = job_sizes(work.jobs())
-        return butterfly_cycles(config, sizes).total / cycles_per_second(config)
+        return vector_cycles(config, sizes).total / cycles_per_second(config)
 
     def summary(self, work: Vectors, result: Any) -> dict[str, Any]:
         """Sizes, cycles, and vectors that were saturated."""
@@ -252,7 +254,10 @@ def _checked(where: str, x: NDArray[Any], butterfly: Butterfly) -> Integers:
 
 
 def _weights(
-    path: Path, arrays: Mapping[str, NDArray[Any]], x: Integers, config: ButterflyConfig
+    path: Path,
+    arrays: Mapping[str, NDArray[Any]],
+    x: Integers,
+    config: ButterflyConfig | DividedConfig,
 ) -> Integers:
     """Weights of every matrix of the layer that the description, or the vectors, ask for."""
     where, weights, butterfly = f"{path}: weights", arrays["weights"], config.butterfly

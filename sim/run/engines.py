@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from gen.design import Design
 from gen.verilog import write_design
-from hw.butterfly.layers import TwoLayerConfig
+from hw.butterfly.mixing import MixingConfig
 from hw.prim.target import Target
 from sim.run.attention import AttentionRunner
 from sim.run.butterfly import ButterflyRunner
@@ -34,7 +34,7 @@ MIXING = MixingRunner()
 
 def runner_of(design: Design) -> Runner:
     """How a design is run."""
-    return MIXING if isinstance(design.config, TwoLayerConfig) else RUNNERS[design.kind.name]
+    return MIXING if isinstance(design.config, MixingConfig) else RUNNERS[design.kind.name]
 
 
 def run_arrays(design: Design, arrays: Mapping[str, NDArray[Any]], engine: str = "golden") -> Any:

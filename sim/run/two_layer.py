@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gen.design import Design
-from hw.butterfly.layers import TwoLayerConfig
+from hw.butterfly.mixing import MixingConfig
 from sim.bench.two_layer import block_sizes, blocks_per_second, simulate_blocks
 from sim.cycle.two_layer import two_layer_cycles
 from sim.golden.mixing import mixing
@@ -41,7 +41,7 @@ class MixingRunner(Runner):
 
     def read(self, path: Path, arrays: Mapping[str, NDArray[Any]], design: Design) -> Integers:
         """Blocks, checked against the description and the core."""
-        config: TwoLayerConfig = design.config
+        config: MixingConfig = design.config
         for name in arrays:
             if name != "x":
                 raise SpecError(f"{path}: mixing takes x alone, got {name}; leave it out")
@@ -62,7 +62,7 @@ class MixingRunner(Runner):
 
     def golden(self, design: Design, work: Integers) -> MixedBlocks:
         """Bits by the golden model, cycles by the cycle model."""
-        config: TwoLayerConfig = design.config
+        config: MixingConfig = design.config
         blocks = work.reshape(-1, *work.shape[-2:])
         found = [mixing(config.butterfly, block) for block in blocks]
         return _mixed(
@@ -82,7 +82,7 @@ class MixingRunner(Runner):
 
     def rtl_seconds(self, design: Design, work: Integers) -> float:
         """How long `rtl` takes, roughly."""
-        config: TwoLayerConfig = design.config
+        config: MixingConfig = design.config
         sizes = block_sizes(config, [work.reshape(-1, *work.shape[-2:])])
         return two_layer_cycles(config, sizes).total / blocks_per_second(config)
 

@@ -7,8 +7,9 @@ from gen.design import load_design
 from gen.verilog import write_design
 from hw.prim.target import Target
 from sim.bench.butterfly import ButterflyJob, job_sizes, simulate
-from sim.cycle.butterfly import butterfly_cycles
+from sim.cycle.two_layer import vector_cycles
 from sim.golden import butterfly as golden
+from sim.golden.division import transform
 from tests.support.butterfly import random_job
 
 pytestmark = pytest.mark.cosim
@@ -17,6 +18,7 @@ STALLS = (0.0, 0.3)
 DESIGNS = {
     "fft_256": ["points=64"],
     "butterfly_1024": ["points=32", "weight_sets=2", "orders=decreasing,increasing"],
+    "butterfly_8192": ["points=128", "units=2"],
     "butterfly_ice40": ["points=32", "shifts=1,0,1,1,0"],
 }
 
@@ -31,7 +33,10 @@ def built(request, tmp_path_factory):
 
 def jobs_of(config):
     """Every transform on the largest, the smallest and a middle size, one vector and several."""
-    plan = [(config.butterfly.points, 5), (8, 3), (16, 1), (config.butterfly.points, 1), (16, 9)]
+    least, most = config.butterfly.divided_from or 8, config.butterfly.points
+    plan = [(most, 5), (least, 3), (2 * least, 1), (most, 1), (2 * least, 9)]
+    if least > 8:
+        plan = plan[:4]
     jobs = []
     for seed, (points, vectors) in enumerate(plan):
         job = random_job(config, points, vectors, seed=seed)
@@ -47,7 +52,8 @@ def golden_of(config, job):
     if job.weights is not None:
         product = golden.bpmm(config.butterfly, job.re, job.weights, job.order)
         return product.y, np.zeros_like(product.y), product.exponent, product.saturated
-    spectrum = golden.fft(config.butterfly, job.re, job.im, inverse=job.transform == "inverse")
+    inverse = job.transform == "inverse"
+    spectrum = transform(config.butterfly, job.re, job.im, inverse=inverse)
     return spectrum.re, spectrum.im, spectrum.exponent, spectrum.saturated
 
 
@@ -76,7 +82,7 @@ def test_verilog_equals_golden_under_back_pressure(built, stall):
     jobs, trace = run(design, verilog, folder / f"{stall}", stall=stall)
     assert agree(design.config, jobs, trace)
     if stall == 0:
-        cycles = butterfly_cycles(design.config, job_sizes(jobs))
+        cycles = vector_cycles(design.config, job_sizes(jobs))
         start = cycles.jobs[0]
         expected = {"i_job": cycles.jobs, "i": cycles.accepted, "o": cycles.delivered}
         for stream, each in expected.items():

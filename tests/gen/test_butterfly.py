@@ -14,7 +14,7 @@ from tests.support.emitted import icarus_takes
 
 def test_the_presets_that_were_promised_are_there():
     promised = {"fft_256", "fft_1024", "fft_8192", "butterfly_1024", "butterfly_ice40"}
-    promised |= {"mixing_128x64"}
+    promised |= {"butterfly_8192", "mixing_128x64"}
     assert promised <= set(PRESETS)
 
 
@@ -73,6 +73,7 @@ def test_settings_reach_the_description_and_the_hardware():
         ("units=5", "units must be one of 1, 2, 4, 8, got 5; nearest is 4"),
         ("stream_words=8", "stream_words must be one of 1, 2, 4, got 8; nearest is 4"),
         ("rows=16", "Butterfly.rows is for transform mixing, but transforms are fft, inverse; "),
+        ("divided_from=32", "Butterfly.divided_from must be from 64 to 256, got 32; nearest is 64"),
         ("transforms=fft,mixing", "mixing has a core of its own; name it alone or leave it out"),
     ],
 )

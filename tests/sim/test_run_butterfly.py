@@ -3,6 +3,7 @@ import pytest
 
 from gen.design import load_design
 from sim.golden import butterfly as golden
+from sim.golden.division import divided
 from sim.run.butterfly import ButterflyRunner
 from sim.run.engines import run_arrays
 from spec import SpecError
@@ -52,9 +53,31 @@ def test_a_rectangular_layer_runs_its_matrices_one_after_the_other(tmp_path):
     assert found["exponent"].shape == (3, 3)
 
 
+@pytest.mark.cosim
+def test_a_divided_vector_runs_alike_on_both_engines(tmp_path):
+    x = RNG.integers(-32768, 32768, (2, 64)).astype(np.int16)
+    settings = ("--set", "points=64", "--set", "units=2")
+    found = both_engines(tmp_path, {"x_re": x, "x_im": x[::-1]}, "butterfly_8192", *settings)
+    want = divided(load_design("butterfly_8192", ["points=64"]).description, x, x[::-1])
+    np.testing.assert_array_equal(found["y_im"], want.im)
+    np.testing.assert_array_equal(found["exponent"], want.exponent)
+
+
+def test_vectors_too_short_for_two_layers_are_refused():
+    with pytest.raises(SpecError) as caught:
+        read_by("butterfly_8192", {"x": X})
+    assert str(caught.value) == (
+        "data.npz: points of x must be from 64 to 8192, got 16; nearest is 64"
+    )
+
+
 def read(arrays, *settings):
-    design = load_design("butterfly_1024", ["points=64", *settings])
-    arrays = {name: np.asarray(array) for name, array in arrays.items()}
+    return read_by("butterfly_1024", arrays, "points=64", *settings)
+
+
+def read_by(name, arrays, *settings):
+    design = load_design(name, settings)
+    arrays = {key: np.asarray(array) for key, array in arrays.items()}
     return ButterflyRunner().read("data.npz", arrays, design)  # type: ignore[arg-type]
 
 

@@ -8,8 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw.butterfly.config import ButterflyConfig
+from hw.butterfly.divided import DividedConfig
 from sim.cycle.butterfly import JobSize
 from sim.golden import butterfly as golden
+from sim.golden.division import transform
 from spec import Butterfly
 from spec.butterfly import block_numbers
 
@@ -66,7 +68,7 @@ class Job:
 
 
 def random_job(
-    config: ButterflyConfig,
+    config: ButterflyConfig | DividedConfig,
     points: int,
     vectors: int,
     *,
@@ -103,7 +105,7 @@ def sizes(jobs: Sequence[Job]) -> list[JobSize]:
     ]
 
 
-def inputs(config: ButterflyConfig, jobs: Sequence[Job]) -> dict[str, list[Any]]:
+def inputs(config: ButterflyConfig | DividedConfig, jobs: Sequence[Job]) -> dict[str, list[Any]]:
     """Payloads of every input stream."""
     streams: dict[str, list[Any]] = {"i_job": [], "i": []}
     if config.bpmm:
@@ -126,14 +128,16 @@ def inputs(config: ButterflyConfig, jobs: Sequence[Job]) -> dict[str, list[Any]]
     return streams
 
 
-def _words(config: ButterflyConfig, job: Job) -> list[Any]:
+def _words(config: ButterflyConfig | DividedConfig, job: Job) -> list[Any]:
     parts = [part.reshape(-1, config.stream_words).tolist() for part in (job.re, job.im)]
     return [
         dict(zip(config.parts, transfer, strict=False)) for transfer in zip(*parts, strict=True)
     ]
 
 
-def _lines(config: ButterflyConfig, weights: NDArray[np.int64], order: str) -> list[Any]:
+def _lines(
+    config: ButterflyConfig | DividedConfig, weights: NDArray[np.int64], order: str
+) -> list[Any]:
     points = 2 * weights.shape[1]
     used = [
         weights[stage][block_numbers(points, order, stage)].reshape(-1, 4 * config.units)
@@ -143,7 +147,7 @@ def _lines(config: ButterflyConfig, weights: NDArray[np.int64], order: str) -> l
     return [{"weight": line, "last": int(k == len(lines) - 1)} for k, line in enumerate(lines)]
 
 
-def expected(config: ButterflyConfig, jobs: Sequence[Job]) -> list[Any]:
+def expected(config: ButterflyConfig | DividedConfig, jobs: Sequence[Job]) -> list[Any]:
     """Payloads of the output stream."""
     out: list[Any] = []
     for job in jobs:
@@ -163,10 +167,10 @@ def expected(config: ButterflyConfig, jobs: Sequence[Job]) -> list[Any]:
     return out
 
 
-def _golden(config: ButterflyConfig, job: Job) -> tuple[Any, Any, Any, Any]:
+def _golden(config: ButterflyConfig | DividedConfig, job: Job) -> tuple[Any, Any, Any, Any]:
     if job.weights is not None:
         product = golden.bpmm(config.butterfly, job.re, job.weights, job.order)
         return product.y, np.zeros_like(product.y), product.exponent, product.saturated
     inverse = job.transform == "inverse"
-    spectrum = golden.fft(config.butterfly, job.re, job.im, inverse=inverse)
+    spectrum = transform(config.butterfly, job.re, job.im, inverse=inverse)
     return spectrum.re, spectrum.im, spectrum.exponent, spectrum.saturated

@@ -6,19 +6,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.butterfly.layers import TwoLayerConfig
+from hw.butterfly.divided import DividedConfig
+from hw.butterfly.mixing import MixingConfig
 from sim.cycle.two_layer import BlockSize
 from sim.golden.mixing import mixing
 from spec import Butterfly
 
-__all__ = ["MIXING", "expected", "inputs", "random_blocks", "sizes"]
+__all__ = ["DIVIDED", "MIXING", "expected", "inputs", "random_blocks", "sizes"]
 
 Integers = NDArray[np.int64]
 
 
-def _mixing(points: int, units: int, stream_words: int, **fields: Any) -> TwoLayerConfig:
+def _mixing(points: int, units: int, stream_words: int, **fields: Any) -> MixingConfig:
     butterfly = Butterfly("mixing", points=points, **fields)
-    return TwoLayerConfig(butterfly=butterfly, units=units, stream_words=stream_words)
+    return MixingConfig(butterfly=butterfly, units=units, stream_words=stream_words)
 
 
 MIXING = {
@@ -35,8 +36,27 @@ MIXING = {
 """Name -> configuration: the smallest, every number of units and words, oblong ones, scaling."""
 
 
+def _divided(
+    transforms: Any, points: int, units: int, stream_words: int, **fields: Any
+) -> DividedConfig:
+    butterfly = Butterfly(transforms, points=points, **{"divided_from": 64, **fields})
+    return DividedConfig(butterfly=butterfly, units=units, stream_words=stream_words)
+
+
+BOTH = ("fft", "inverse")
+DIVIDED = {
+    "smallest": _divided("fft", 64, 1, 1),
+    "two": _divided(BOTH, 256, 2, 2, data_bits=11, coefficient_bits=13),
+    "four": _divided(BOTH, 128, 4, 4),
+    "eight": _divided("inverse", 256, 8, 2, divided_from=128),
+    "shifts": _divided(BOTH, 128, 2, 1, shifts=1),
+    "clips": _divided("fft", 128, 4, 2, shifts=0),
+}
+"""The same of vectors: every number of units and words, square and oblong, scaling."""
+
+
 def random_blocks(
-    config: TwoLayerConfig, plan: Sequence[tuple[int, int, int]], seed: int = 1
+    config: MixingConfig, plan: Sequence[tuple[int, int, int]], seed: int = 1
 ) -> list[Integers]:
     """White noise, each row as loud as chance has it: (rows, columns, blocks) of every job."""
     rng, most = np.random.default_rng(seed), config.butterfly.data_max
@@ -53,7 +73,7 @@ def random_blocks(
     return jobs
 
 
-def sizes(config: TwoLayerConfig, jobs: Sequence[Integers]) -> list[BlockSize]:
+def sizes(config: MixingConfig, jobs: Sequence[Integers]) -> list[BlockSize]:
     """What of the jobs decides their cycles."""
     return [
         BlockSize(shape=config.check_block("block", *job.shape[1:]), blocks=len(job))
@@ -61,7 +81,7 @@ def sizes(config: TwoLayerConfig, jobs: Sequence[Integers]) -> list[BlockSize]:
     ]
 
 
-def inputs(config: TwoLayerConfig, jobs: Sequence[Integers]) -> dict[str, list[Any]]:
+def inputs(config: MixingConfig, jobs: Sequence[Integers]) -> dict[str, list[Any]]:
     """Payloads of the input streams."""
     streams: dict[str, list[Any]] = {"i_job": [], "i": []}
     for job in jobs:
@@ -73,7 +93,7 @@ def inputs(config: TwoLayerConfig, jobs: Sequence[Integers]) -> dict[str, list[A
     return streams
 
 
-def expected(config: TwoLayerConfig, jobs: Sequence[Integers]) -> list[Any]:
+def expected(config: MixingConfig, jobs: Sequence[Integers]) -> list[Any]:
     """Payloads of the output stream."""
     out: list[Any] = []
     for block in (block for job in jobs for block in job):

@@ -174,6 +174,27 @@ def test_pairs_visit_every_word_of_every_vector_once(columns, groups):
     assert len({each[:2] for each in found}) == columns * groups == len(found)
 
 
+@pytest.mark.parametrize(("words", "groups", "paired"), [(8, 4, 0), (8, 1, 1), (16, 2, 1)])
+def test_words_of_divided_vectors_are_visited_once(words, groups, paired):
+    """Words r of all vectors, or words r and r + V in turn, for every r below V."""
+    limits = {
+        "last_word": words - 1,
+        "last_group": groups - 1,
+        "paired": paired,
+        "partner": words,
+    }
+    unit = Walk(5, 2, descending=False)
+    found = walked(unit, limits, 2 * words * groups, ("second", "last"))
+    want = [
+        (word, group, second, int((r, group, second) == (words - 1, groups - 1, paired)))
+        for r in range(words)
+        for group in range(groups)
+        for second, word in enumerate((r, r + words)[: 1 + paired])
+    ]
+    assert found == want
+    assert len({each[:2] for each in found}) == len(found) == (1 + paired) * words * groups
+
+
 @pytest.mark.parametrize(("rows", "groups"), [(8, 1), (16, 4)])
 def test_rows_and_their_mirror_images_are_each_visited_once(rows, groups):
     limits = {"last_word": rows - 1, "last_group": groups - 1}

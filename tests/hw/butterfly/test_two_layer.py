@@ -3,7 +3,7 @@
 import pytest
 
 from gen.design import load_design
-from hw.butterfly.layers import TwoLayerConfig
+from hw.butterfly.mixing import MixingConfig
 from hw.butterfly.two_layer import TwoLayerCore
 from sim.cycle.two_layer import BlockSize, two_layer_cycles
 from sim.golden.mixing import butterflies, plain_butterflies
@@ -95,7 +95,7 @@ def test_saturation_is_told_of_the_block_that_suffered_it():
 
 @pytest.mark.parametrize(("rows", "columns"), [(8, 8), (16, 64), (128, 64), (1024, 512)])
 def test_the_units_do_half_of_the_plain_methods_butterflies(rows, columns):
-    config = TwoLayerConfig(butterfly=Butterfly("mixing", points=1024, columns=512))
+    config = MixingConfig(butterfly=Butterfly("mixing", points=1024, columns=512))
     job = BlockSize(shape=config.check_block("block", rows, columns), blocks=3)
     done = two_layer_cycles(config, [job]).steps * config.units
     assert done == 3 * butterflies(rows, columns)
@@ -112,7 +112,7 @@ def steady(config, rows, columns, few=4, more=12):
 
 
 def test_square_blocks_keep_the_units_busy_and_oblong_ones_nearly():
-    config = TwoLayerConfig(butterfly=Butterfly("mixing", points=128))
+    config = MixingConfig(butterfly=Butterfly("mixing", points=128))
     assert steady(config, 128, 128) == 1.0
     assert steady(load_design("mixing_128x64").config, 128, 64) >= 0.96
 
@@ -132,7 +132,7 @@ def test_square_blocks_keep_the_units_busy_and_oblong_ones_nearly():
 )  # fmt: skip
 def test_a_configuration_that_breaks_a_rule_is_refused(fields, message):
     with pytest.raises(SpecError) as caught:
-        TwoLayerConfig(**{"butterfly": Butterfly("mixing"), **fields})
+        MixingConfig(**{"butterfly": Butterfly("mixing"), **fields})
     assert str(caught.value) == message
 
 
