@@ -141,6 +141,9 @@ class Loader(wiring.Component):
         take = self.i_job.valid & self.i_job.ready
         m.d.sync += [told.eq(take), told_job.eq(job)]
         m.d.comb += [self.o_job.valid.eq(told), self.o_job.payload.eq(told_job)]
+        # A vector is counted a cycle after its place was taken, before its last transfer.
+        with m.If(places.take):
+            m.d.sync += vectors.eq(vectors - 1)
         with m.FSM(name="load"):
             with m.State("TAKE"):
                 m.d.comb += self.i_job.ready.eq(self.job_grant)
@@ -166,7 +169,7 @@ class Loader(wiring.Component):
                 m.next = "PLACE"
             with m.State("PLACE"), m.If(~places.full):
                 m.d.comb += takes.eq(1)
-                m.d.sync += [ready.eq(1), vectors.eq(vectors - 1)]
+                m.d.sync += ready.eq(1)
                 m.next = "LOAD"
             with m.State("LOAD"), m.If(ends):
                 with m.If(vectors[-1]):
@@ -174,7 +177,6 @@ class Loader(wiring.Component):
                     m.next = "TAKE"
                 with m.Elif(~places.full):
                     m.d.comb += takes.eq(1)
-                    m.d.sync += vectors.eq(vectors - 1)
                 with m.Else():
                     m.d.sync += ready.eq(0)
                     m.next = "PLACE"
