@@ -24,6 +24,7 @@ MEASURED = {
     "butterfly_fit": None,  # printed by examples/03_butterfly_in_place_of_a_matrix.py
     "fabnet": "scripts.measure_fabnet",
     "two_layer": "scripts.measure_two_layer",
+    "butterfly_area": "scripts.measure_butterfly_area",
     "primitives": "scripts.measure_primitives",
     "stalls": "scripts.measure_stalls",
 }
