@@ -96,7 +96,7 @@ class CobsEncoderConfig:
     @property
     def latency(self) -> int:
         """Cycles from a byte to its write."""
-        return 0
+        return 1
 
 
 class CobsEncoder(wiring.Component):
@@ -112,7 +112,7 @@ class CobsEncoder(wiring.Component):
     and one more for each 254 bytes without a zero. `i.ready` does not depend on `i.valid`. Writes
     past the memory are the user's to prevent.
 
-    *Timing*: latency 0, interval 1; after 254 bytes without a zero the next waits a cycle.
+    *Timing*: latency 1, interval 1; after 254 bytes without a zero the next waits a cycle.
 
     *Members*
     clear, finish
@@ -144,29 +144,41 @@ class CobsEncoder(wiring.Component):
         )
         self.code_at = Signal(range(config.depth + 1))
         self.run = Signal(8)
+        self.full = Signal()
 
     def elaborate(self, platform: object) -> Module:
         """Write a byte to the next place, or a code to the place left for it."""
         m = Module()
-        count, run, code = Signal.like(self.count), self.run, Signal(8)
-        full = Signal()
-        accept, close = Signal(), Signal()
+        count = Signal(range(self.config.depth + 1))
+        run, full, code = self.run, self.full, Signal(8)
+        accept, close = Signal(name="accept"), Signal(name="close")
+        write = Signal(name="write")
+        address = Signal(len(self.write.address), reset_less=True)
+        data = Signal(8, reset_less=True)
         m.d.comb += [
             self.count.eq(count),
-            full.eq(run == RUN_BYTES),
             self.i.ready.eq(~full),
             accept.eq(self.i.valid & ~full),
             # A full block ends when a byte comes after it, so that one at the end stays the last.
             close.eq(self.finish | (self.i.valid & (full | (self.i.payload == 0)))),
             code.eq(run + 1),
-            self.write.enable.eq(accept | close),
-            self.write.address.eq(Mux(close, self.code_at, count)),
-            self.write.data.eq(Mux(close, code, self.i.payload)),
+            self.write.enable.eq(write),
+            self.write.address.eq(address),
+            self.write.data.eq(data),
+        ]
+        m.d.sync += [
+            write.eq(accept | close),
+            address.eq(Mux(close, self.code_at, count)),
+            data.eq(Mux(close, code, self.i.payload)),
         ]
         with m.If(self.i.valid):
-            m.d.sync += [count.eq(count + 1), run.eq(Mux(close, 0, code))]
+            m.d.sync += [
+                count.eq(count + 1),
+                run.eq(Mux(close, 0, code)),
+                full.eq(~close & (run == RUN_BYTES - 1)),
+            ]
             with m.If(close):
                 m.d.sync += self.code_at.eq(count)
         with m.If(self.clear):
-            m.d.sync += [count.eq(1), self.code_at.eq(0), run.eq(0)]
+            m.d.sync += [count.eq(1), self.code_at.eq(0), run.eq(0), full.eq(0)]
         return m

@@ -32,9 +32,14 @@ class Crc32Config:
         check_choice("Crc32Config.bits_per_cycle", self.bits_per_cycle, (1, 2, 4, 8))
 
     @property
-    def interval(self) -> int:
-        """Cycles between bytes."""
+    def steps(self) -> int:
+        """Cycles that a byte takes."""
         return BYTE_BITS // self.bits_per_cycle
+
+    @property
+    def interval(self) -> int:
+        """Cycles between bytes: a byte is first put into a register."""
+        return self.steps + 1
 
     @property
     def latency(self) -> int:
@@ -50,7 +55,7 @@ class Crc32(wiring.Component):
     under way, and a byte in the same cycle is not taken. After a message and its own CRC, low
     byte first, `register` is `spec.link.CRC_RESIDUE`.
 
-    *Timing*: latency and interval 8 / bits_per_cycle.
+    *Timing*: latency and interval 8 / bits_per_cycle + 1.
 
     *Members*: ``clear``; ``i`` a Push of a byte; ``busy``; ``register``, 32 bits.
     """
@@ -72,25 +77,20 @@ class Crc32(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """Take the low bits of a byte as it comes, the rest from a copy."""
+        """Keep a byte, and take it from its low end."""
         m = Module()
         step = self.config.bits_per_cycle
         crc = Signal(32, init=CRC_START)
-        rest = Signal(BYTE_BITS - step, reset_less=True)
-        left = Signal(self.config.interval - 1)
-        bits = Signal(step)
-        m.d.comb += [
-            self.register.eq(crc),
-            self.busy.eq(left.any()),
-            bits.eq(Mux(self.i.valid, self.i.payload[:step], rest[:step])),
-        ]
+        rest = Signal(BYTE_BITS, reset_less=True)
+        # A bit for each step to come, so that the lowest says whether there is one.
+        left = Signal(self.config.steps)
+        m.d.comb += [self.register.eq(crc), self.busy.eq(left[0])]
         m.d.sync += [
-            rest.eq(Mux(self.i.valid, self.i.payload[step:], rest[step:])),
-            # A bit for each step to come, so that the lowest says whether there is one.
+            rest.eq(Mux(self.i.valid, self.i.payload, rest >> step)),
             left.eq(Mux(self.i.valid, ~0, left >> 1)),
         ]
-        with m.If(self.i.valid | left.any()):
-            m.d.sync += crc.eq(_after(crc, bits))
+        with m.If(left[0]):
+            m.d.sync += crc.eq(_after(crc, rest[:step]))
         with m.If(self.clear):
             m.d.sync += [crc.eq(CRC_START), left.eq(0)]
         return m

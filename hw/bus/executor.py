@@ -41,13 +41,13 @@ SHORT_BITS = max(LENGTH_OF.values()).bit_length()
 class Then(Enum):
     """Where FETCH and EMIT go on to."""
 
-    DECIDE = 0
+    LOOK = 0
     ACT = 1
     FEED = 2
     NONCE = 3
     BODY = 4
     SAY = 5
-    TAKE = 6
+    MORE = 6
     TAIL = 7
     FINISH = 8
 
@@ -139,9 +139,12 @@ class Executor(wiring.Component):
         )
         self.to_core = [getattr(self, f"o_core_{k}") for k in range(len(config.send_widths))]
         self.from_core = [getattr(self, f"i_core_{k}") for k in range(len(config.receive_widths))]
-        self.session, self.last = Signal(), Signal(8)
-        self.kind, self.status = Signal(4), Signal(4)
-        self.at, self.end = Signal(length), Signal(length)
+        self.session = Signal()
+        self.last = Signal(8)
+        self.kind = Signal(4)
+        self.status = Signal(4)
+        self.at = Signal(length)
+        self.end = Signal(length)
         self.word = Signal(8 * config.word_bytes, reset_less=True)
         self.left = Signal(range(config.word_bytes + 1))
         self.waited = Signal(range(config.ram.latency + 1))
@@ -150,9 +153,17 @@ class Executor(wiring.Component):
         self.count = Signal(8 * COUNT_BYTES)
         # Waited so far, from below; its highest bit says that it is over.
         self.patience = Signal((config.patience_cycles - 1).bit_length() + 1)
-        self.counts, self.waits = Signal(), Signal()
-        self.fed, self.feed = Signal(), Signal()
-        self.taken, self.take = Signal(), Signal()
+        self.counts = Signal()
+        self.waits = Signal()
+        self.feed = Signal()
+        self.fed = Signal()
+        self.take = Signal()
+        self.taken = Signal()
+        # Comparisons, a cycle late: whoever looks comes later than what changes them.
+        self.at_end = Signal()
+        self.no_room = Signal()
+        self.no_more = Signal()
+        self.ends = Signal()
 
     def elaborate(self, platform: object) -> Module:
         """Fetch, decide, act, answer; whatever has several bytes passes through `word`."""
@@ -164,11 +175,15 @@ class Executor(wiring.Component):
             self.crc_byte.valid.eq(self.encode.valid & self.encode.ready),
         ]
         # The CRC leaves through its own register: a byte like its lowest shifts it down by one.
-        ends = self.then == Then.FINISH
-        byte = Mux(ends, self.crc_register[:8], self.word[:8])
+        byte = Mux(self.ends, self.crc_register[:8], self.word[:8])
         m.d.comb += [
             self.crc_byte.payload.eq(byte),
-            self.encode.payload.eq(byte ^ ends.replicate(8)),
+            self.encode.payload.eq(byte ^ self.ends.replicate(8)),
+        ]
+        m.d.sync += [
+            self.at_end.eq(self.at == self.end),
+            self.no_room.eq(self.encoded > self.config.most_encoded),
+            self.no_more.eq(self.count.all()),
         ]
         m.d.sync += [
             self.count.eq(self.count + self.counts),
@@ -228,21 +243,21 @@ class Executor(wiring.Component):
             m.d.comb += self.busy.eq(0)
             m.d.sync += [self.at.eq(0), self.end.eq(self.length - CRC_BYTES)]
             with m.If(self.received):
-                self._through(m, "FETCH", HEAD_BYTES, Then.DECIDE)
+                self._through(m, "FETCH", HEAD_BYTES, Then.LOOK)
         with m.State("FETCH"):
             m.d.sync += self.waited.eq(self.waited + 1)
             with m.If(self.waited == self.config.ram.latency):
                 self._shift(m)
                 m.d.sync += [self.waited.eq(0), self.at.eq(self.at + 1)]
                 with m.If(self.left == 1):
-                    self._go_on(m, Then.DECIDE, Then.ACT, Then.FEED, Then.NONCE)
-                with m.Elif((self.then == Then.FEED) & (self.at + 1 == self.end)):
-                    # The request ends within a word.
-                    m.d.sync += self.status.eq(Status.BAD_REQUEST)
-                    m.next = "ANSWER"
+                    self._go_on(m, Then.LOOK, Then.ACT, Then.FEED, Then.NONCE)
+            with m.If((self.then == Then.FEED) & self.at_end & (self.waited == 1)):
+                # The request ends within a word.
+                m.d.sync += self.status.eq(Status.BAD_REQUEST)
+                m.next = "ANSWER"
 
     def _decide(self, m: Module) -> None:
-        """DECIDE: whether to act, to repeat, or to refuse."""
+        """LOOK at the head; DECIDE whether to act, to repeat, or to refuse."""
         seq, kind = self.word[-16:-8], self.word[-8:]
         short = ~self.end[SHORT_BITS:].any()
         fits = {
@@ -250,7 +265,16 @@ class Executor(wiring.Component):
             for each, length in LENGTH_OF.items()
         }
         fits[Kind.SEND] = self.end > HEAD_BYTES
+        repeats, follows = Signal(name="repeats"), Signal(name="follows")
+        asks = {each: Signal(name=f"asks_{each.name.lower()}") for each in fits}
         ahead = (seq - self.last)[:8]
+        with m.State("LOOK"):
+            m.d.sync += [
+                repeats.eq(self.session & (ahead == 0)),
+                follows.eq(self.session & (ahead == 1)),
+                *(asks[each].eq((kind == each) & fits[each]) for each in fits),
+            ]
+            m.next = "DECIDE"
         with m.State("DECIDE"):
             m.d.sync += [
                 # Without a session it only waits there for the head of the answer.
@@ -260,16 +284,16 @@ class Executor(wiring.Component):
                 self.count.eq(0),
                 self.patience.eq((1 << len(self.patience) - 1) - self.config.patience_cycles),
             ]
-            with m.If((kind == Kind.IDENTIFY) & fits[Kind.IDENTIFY]):
+            with m.If(asks[Kind.IDENTIFY]):
                 m.d.sync += self.session.eq(1)
                 m.next = "ANSWER"
-            with m.Elif(self.session & (ahead == 0)):
+            with m.Elif(repeats):
                 m.next = "SEND"
-            with m.Elif(self.session & (ahead == 1)):
+            with m.Elif(follows):
                 m.d.sync += self.status.eq(Status.BAD_REQUEST)
                 m.next = "ANSWER"
                 for each, count in ARGUMENT_BYTES.items():
-                    with m.If((kind == each) & fits[each]):
+                    with m.If(asks[each]):
                         m.d.sync += self.status.eq(Status.OK)
                         self._through(m, "FETCH", count, Then.ACT)
             with m.Else():
@@ -323,7 +347,7 @@ class Executor(wiring.Component):
         """FEED a word to the register before its stream, once that is free; then the NEXT."""
         sizes = Array([Const(each) for each in self.config.send_bytes] or [Const(1)])
         with m.State("NEXT"):
-            with m.If(self.at == self.end):
+            with m.If(self.at_end):
                 m.next = "ANSWER"
             with m.Else():
                 self._through(m, "FETCH", sizes[self.which], Then.FEED)
@@ -341,6 +365,7 @@ class Executor(wiring.Component):
         """ANSWER with a head; the BODY follows if all went well."""
         with m.State("ANSWER"):
             m.d.comb += [self.clear.eq(1), self.crc_clear.eq(1)]
+            m.d.sync += self.ends.eq(0)
             m.d.sync += self.word[:16].eq(Cat(self.last, self.kind, self.status))
             self._through(m, "EMIT", HEAD_BYTES, Then.BODY)
         with m.State("EMIT"):
@@ -348,7 +373,7 @@ class Executor(wiring.Component):
             with m.If(self.encode.valid & self.encode.ready):
                 self._shift(m)
                 with m.If(self.left == 1):
-                    self._go_on(m, Then.BODY, Then.SAY, Then.TAKE, Then.TAIL, Then.FINISH)
+                    self._go_on(m, Then.BODY, Then.SAY, Then.MORE, Then.TAIL, Then.FINISH)
         with m.State("BODY"):
             m.next = "TAIL"
             with m.If(self.status == Status.OK), m.Switch(self.kind):
@@ -381,11 +406,12 @@ class Executor(wiring.Component):
                 self._through(m, "EMIT", 1, Then.SAY)
 
     def _drain_core(self, m: Module) -> None:
-        """TAKE words from the core, as many as are asked for, are there and have room."""
+        """TAKE words from the core, as long as MORE are asked for, are there and have room."""
         sizes = Array([Const(each) for each in self.config.receive_bytes] or [Const(1)])
+        with m.State("MORE"):
+            m.next = "TAKE"
         with m.State("TAKE"):
-            room = self.encoded <= self.config.most_encoded
-            with m.If(self.count.all() | ~room | self.patience[-1]):
+            with m.If(self.no_more | self.no_room | self.patience[-1]):
                 m.next = "TAIL"
             with m.Else():
                 m.d.comb += self.take.eq(1)
@@ -395,13 +421,14 @@ class Executor(wiring.Component):
                         with m.If(self.which == k):
                             low = 8 * self.config.receive_bytes[k]
                             m.d.sync += self.word[:low].eq(i.payload)
-                    self._through(m, "EMIT", sizes[self.which], Then.TAKE)
+                    self._through(m, "EMIT", sizes[self.which], Then.MORE)
                 with m.Else():
                     m.d.comb += self.waits.eq(1)
 
     def _end(self, m: Module) -> None:
         """TAIL: the CRC. FINISH the answer, SEND it, WAIT until it is sent."""
         with m.State("TAIL"):
+            m.d.sync += self.ends.eq(1)
             self._through(m, "EMIT", CRC_BYTES, Then.FINISH)
         with m.State("FINISH"):
             m.d.comb += self.finish.eq(1)

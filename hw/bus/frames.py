@@ -20,7 +20,8 @@ class FrameReceiver(wiring.Component):
     Of any other nothing is said. What comes while `busy` changes neither the memory nor the CRC;
     who reads the memory raises `busy` the cycle after `received` and as long as it reads.
 
-    *Timing*: `received` in the cycle of the zero. Bytes come as far apart as the CRC's interval.
+    *Timing*: `received` in the cycle of the zero. Bytes come a cycle further apart than the CRC's
+    interval.
 
     *Members*
     i, lost
@@ -66,8 +67,10 @@ class FrameReceiver(wiring.Component):
         """Decode, count, and remember what went wrong until the frame ends."""
         m = Module()
         m.submodules.decoder = decoder = CobsDecoder()
-        count = Signal.like(self.length)
+        count = Signal(range(self.ram.depth + 1))
         full = count == self.ram.depth
+        right = Signal()
+        m.d.sync += right.eq(self.crc_register == CRC_RESIDUE)
         m.d.comb += [
             decoder.i.valid.eq(self.i.valid & ~self.busy),
             decoder.i.payload.eq(self.i.payload),
@@ -83,7 +86,7 @@ class FrameReceiver(wiring.Component):
                 & decoder.good
                 & ~self.spoiled
                 & (count >= HEAD_BYTES + CRC_BYTES)
-                & (self.crc_register == CRC_RESIDUE)
+                & right
             ),
         ]
         with m.If(decoder.o.valid):
@@ -136,9 +139,10 @@ class FrameSender(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """Count through the memory, and wait for it."""
         m = Module()
-        at = Signal.like(self.count)
-        waited = self.waited
+        at = Signal(range(self.ram.depth + 1))
+        waited, over = self.waited, Signal(name="over")
         m.d.comb += self.read.address.eq(at)
+        m.d.sync += over.eq(at == self.count)
         with m.FSM() as fsm:
             self.ongoing = fsm.ongoing
             with m.State("IDLE"):
@@ -155,7 +159,7 @@ class FrameSender(wiring.Component):
                 with m.If(waited == self.ram.latency - 1):
                     m.d.sync += waited.eq(0)
                     m.next = "OFFER"
-                    with m.If(at == self.count):
+                    with m.If(over):
                         m.next = "END"
             with m.State("OFFER"):
                 m.d.comb += [

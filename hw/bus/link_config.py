@@ -125,7 +125,7 @@ class LinkConfig:
     @property
     def interval(self) -> int:
         """Fewest cycles between bytes from the line."""
-        return self.crc.interval
+        return self.crc.interval + 1
 
 
 def _bytes_of(widths: Sequence[int]) -> tuple[int, ...]:

@@ -36,11 +36,13 @@ def encoded(messages, pause=lambda: False):
             drives = state["offers"].inputs(trace)
             if drives["i__valid"] or state["offers"].at < len(state["offers"].payloads):
                 return {"clear": 0, **drives}
-            state["step"] = "read"
+            state["step"] = "finish"
             return {"clear": 0, "i__valid": 0, "finish": 1}
+        if state["step"] == "finish":
+            state["step"] = "read"
         return {"clear": 0, "finish": 0, "i__valid": 0}
 
-    react(dut, sum(2 * len(each) + 6 for each in messages) + 4, inputs)
+    react(dut, sum(2 * len(each) + 7 for each in messages) + 4, inputs)
     assert len(results) == len(messages)
     return results
 

@@ -153,10 +153,10 @@ def test_a_sample_on_the_cells_of_a_target(target, tmp_path):
 @pytest.mark.parametrize(
     ("unit", "right", "wrong"),
     [
-        (FrameReceiver, "(self.crc_register == CRC_RESIDUE)", "1"),
-        (Executor, "with m.Elif(self.session & (ahead == 0)):", "with m.Elif(0):"),
+        (FrameReceiver, "self.crc_register == CRC_RESIDUE", "1"),
+        (Executor, "with m.Elif(repeats):", "with m.Elif(0):"),
         (Executor, "self.last.eq(seq),", ""),
-        (FrameSender, "with m.If(at == self.count)", "with m.If(at == self.count + 1)"),
+        (FrameSender, "over.eq(at == self.count)", "over.eq(at == self.count + 1)"),
     ],
 )
 def test_a_link_that_is_wrong_is_found_out(unit, right, wrong, tmp_path, monkeypatch):
