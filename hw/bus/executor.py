@@ -160,6 +160,7 @@ class Executor(wiring.Component):
         self.take = Signal()
         self.taken = Signal()
         # Comparisons, a cycle late: whoever looks comes later than what changes them.
+        self.ahead = Signal(8)
         self.at_end = Signal()
         self.no_room = Signal()
         self.no_more = Signal()
@@ -181,6 +182,7 @@ class Executor(wiring.Component):
             self.encode.payload.eq(byte ^ self.ends.replicate(8)),
         ]
         m.d.sync += [
+            self.ahead.eq(self.word[-16:-8] - self.last),
             self.at_end.eq(self.at == self.end),
             self.no_room.eq(self.encoded > self.config.most_encoded),
             self.no_more.eq(self.count.all()),
@@ -265,15 +267,9 @@ class Executor(wiring.Component):
             for each, length in LENGTH_OF.items()
         }
         fits[Kind.SEND] = self.end > HEAD_BYTES
-        repeats, follows = Signal(name="repeats"), Signal(name="follows")
         asks = {each: Signal(name=f"asks_{each.name.lower()}") for each in fits}
-        ahead = (seq - self.last)[:8]
         with m.State("LOOK"):
-            m.d.sync += [
-                repeats.eq(self.session & (ahead == 0)),
-                follows.eq(self.session & (ahead == 1)),
-                *(asks[each].eq((kind == each) & fits[each]) for each in fits),
-            ]
+            m.d.sync += [asks[each].eq((kind == each) & fits[each]) for each in fits]
             m.next = "DECIDE"
         with m.State("DECIDE"):
             m.d.sync += [
@@ -287,9 +283,9 @@ class Executor(wiring.Component):
             with m.If(asks[Kind.IDENTIFY]):
                 m.d.sync += self.session.eq(1)
                 m.next = "ANSWER"
-            with m.Elif(repeats):
+            with m.Elif(self.session & (self.ahead == 0)):
                 m.next = "SEND"
-            with m.Elif(follows):
+            with m.Elif(self.session & (self.ahead == 1)):
                 m.d.sync += self.status.eq(Status.BAD_REQUEST)
                 m.next = "ANSWER"
                 for each, count in ARGUMENT_BYTES.items():

@@ -285,8 +285,8 @@ def test_no_request_is_acted_on_twice():
 @pytest.mark.parametrize(
     ("right", "wrong"),
     [
-        ("self.session & (ahead == 0)", "Const(0)"),
-        ("self.session & (ahead == 1)", "self.session"),
+        ("self.session & (self.ahead == 0)", "Const(0)"),
+        ("self.session & (self.ahead == 1)", "self.session"),
         ("self.last.eq(seq),", ""),
     ],
 )
