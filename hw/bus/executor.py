@@ -171,7 +171,6 @@ class Executor(wiring.Component):
         m = Module()
         self._join_core(m)
         m.d.comb += [
-            self.busy.eq(1),
             self.read.address.eq(self.at),
             self.crc_byte.valid.eq(self.encode.valid & self.encode.ready),
         ]
@@ -242,9 +241,9 @@ class Executor(wiring.Component):
     def _fetch(self, m: Module) -> None:
         """FETCH: the next `left` bytes of the request become the highest of `word`."""
         with m.State("IDLE"):
-            m.d.comb += self.busy.eq(0)
             m.d.sync += [self.at.eq(0), self.end.eq(self.length - CRC_BYTES)]
             with m.If(self.received):
+                m.d.sync += self.busy.eq(1)
                 self._through(m, "FETCH", HEAD_BYTES, Then.LOOK)
         with m.State("FETCH"):
             m.d.sync += self.waited.eq(self.waited + 1)
@@ -435,4 +434,5 @@ class Executor(wiring.Component):
         with m.State("WAIT"):
             m.d.comb += self.crc_clear.eq(1)
             with m.If(~self.sending):
+                m.d.sync += self.busy.eq(0)
                 m.next = "IDLE"

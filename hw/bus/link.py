@@ -27,8 +27,8 @@ class Link(wiring.Component):
     is sound is answered, unless it comes while another is acted on or answered, and the link is
     idle again after a bounded time: the bytes of an answer, and `config.patience_cycles`.
 
-    *Timing*: a byte every `config.interval` cycles. Two cycles a byte of an answer, three a byte of
-    a request, and a few for each word.
+    *Timing*: a byte every `config.interval` cycles. Then three cycles for a byte of the request,
+    three for one of the answer, three to send it, and a few for each word.
 
     *Members*
     i, lost
