@@ -132,7 +132,7 @@ def masks(built: Built) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("pause", [0.0, 0.3])
+@pytest.mark.parametrize("pause", [pytest.param(0.0, marks=pytest.mark.slow), 0.3])
 def test_runs_give_what_the_golden_model_says_from_every_mask_source(built, pause):
     held = masks(built)
     runs: list[tuple[list[int], str, Any]] = [

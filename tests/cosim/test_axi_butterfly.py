@@ -90,7 +90,12 @@ class Built(OnAxi):
         return elements(self.outputs["o"], row).tolist(), exponent, user >> bits
 
 
-@pytest.fixture(scope="module", params=DESIGNS)
+SLOW = pytest.mark.slow
+
+
+@pytest.fixture(
+    scope="module", params=["butterfly_1024", pytest.param("butterfly_ice40", marks=SLOW)]
+)
 def built(request, tmp_path_factory):
     design = load_design(request.param, DESIGNS[request.param])
     return Built(design, tmp_path_factory.mktemp(design.name))
@@ -111,7 +116,7 @@ def jobs_of(built: Built) -> list[Job]:
     ]
 
 
-@pytest.mark.parametrize("pause", [0.0, 0.3])
+@pytest.mark.parametrize("pause", [pytest.param(0.0, marks=SLOW), 0.3])
 def test_runs_give_what_the_golden_model_says(built, pause):
     jobs = jobs_of(built)
     script: list[Step] = []

@@ -59,7 +59,10 @@ class Built(OnAxi):
         return elements(self.rows_out, row).tolist(), row["user"][0]
 
 
-@pytest.fixture(scope="module", params=DESIGNS)
+SLOW = pytest.mark.slow
+
+
+@pytest.fixture(scope="module", params=["softmax_exact", pytest.param("softmax_ice40", marks=SLOW)])
 def built(request, tmp_path_factory):
     design = load_design(request.param, DESIGNS[request.param])
     return Built(design, tmp_path_factory.mktemp(design.name))
@@ -128,7 +131,7 @@ def length_of(built: Built) -> int:
 FAULTS = ["row_early", "row_missing", "row_short", "row_long", "keep"]
 
 
-@pytest.mark.parametrize("pause", [0.0, 0.3])
+@pytest.mark.parametrize("pause", [pytest.param(0.0, marks=SLOW), 0.3])
 def test_a_malformed_row_is_named_and_the_next_run_is_right(built, pause):
     """Each fault in the second of four rows: the run ends, with zeros where rows are missing."""
     host, length = built.host, length_of(built)
@@ -229,7 +232,7 @@ def test_wrong_accesses_are_answered_named_and_harmless(built):
     ] * 2
 
 
-@pytest.mark.parametrize("pause", [0.0, 0.3])
+@pytest.mark.parametrize("pause", [pytest.param(0.0, marks=SLOW), 0.3])
 def test_a_run_that_is_starved_or_not_listened_to_ends(built, pause):
     """The watchdog and abort: from a sender that stops, and from a receiver that stops."""
     host, length = built.host, length_of(built)

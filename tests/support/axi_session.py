@@ -5,8 +5,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from amaranth.hdl import Shape
+
 from gen.design import Design
 from gen.verilog import write_design
+from hw.bus.axi_stream import RowsConfig
 from hw.prim.target import Target
 from sim.bench.axi import Read, Step, run_script
 from spec.registers import RegisterMap
@@ -31,10 +34,9 @@ class OnAxi:
         write_design(design, folder / "out", target=Target.PORTABLE, bus="axi")
         self.manifest = json.loads((folder / "out" / "manifest.json").read_text())
         self.host = Host(RegisterMap.read(self.manifest["registers"]))
-        system = design.system()
-        self.inputs = {**system.inputs, **system.tables}
-        self.outputs = dict(system.outputs)
-        del system
+        streams = self.manifest["axi"].items()
+        self.inputs = {k: _form(told) for k, told in streams if told["pins"][0] == "s"}
+        self.outputs = {k: _form(told) for k, told in streams if told["pins"][0] == "m"}
         self.runs = 0
 
     def do(self, script: Sequence[Step], *, pause: float, seed: int = 1) -> list[dict[str, Any]]:
@@ -52,6 +54,19 @@ class OnAxi:
             pause=pause,
             seed=seed,
         )
+
+
+def _form(told: dict[str, Any]) -> RowsConfig:
+    """A transfer as the manifest tells it; how many there are is the script's affair."""
+    return RowsConfig(
+        lanes=told["lanes"],
+        element=Shape(told["element_bits"], told["signed"]),
+        transfers=1,
+        rows=1,
+        sets=1,
+        user=told["user_bits"],
+        ragged=told["ragged"],
+    )
 
 
 def words_of(script: Sequence[Step], results: Sequence[dict[str, Any]]) -> list[int]:
