@@ -1,5 +1,8 @@
 """The registers in gates, and the port through which any bus reads and writes them."""
 
+from collections.abc import Sequence
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
@@ -64,6 +67,10 @@ class AccessSignature(wiring.Signature):
         )
 
 
+READ_GROUP = 8
+"""Registers whose words meet in one cycle of a read; the groups meet in the next."""
+
+
 class RegisterFile(wiring.Component):
     """A map of registers in gates: decodes requests, holds settings and what is sticky.
 
@@ -88,10 +95,11 @@ class RegisterFile(wiring.Component):
         Of a setting, out: its fields. Of a command, out: its fields, for a cycle. Of a status, in.
         Of a sticky register, in: what to set; and out, as <register>_now, what is set.
 
-    `asked` and `answered` are its state, for proofs to refer to.
+    `asked`, `decoded`, `decided` and `answered` are its state, one after the other, for proofs to
+    refer to.
     """
 
-    LATENCY = 2
+    LATENCY = 4
 
     access: Any
     locked: Signal
@@ -114,95 +122,121 @@ class RegisterFile(wiring.Component):
             if register.access is Access.STICKY:
                 members[f"{register.name}_now"] = _out(fields, init)
         super().__init__(members)
-        self.asked, self.answered = Signal(), Signal()
+        self.asked, self.decoded, self.decided = Signal(), Signal(), Signal()
+        self.answered = Signal()
 
     def elaborate(self, platform: object) -> Module:
-        """Take a request, do it, offer the answer."""
+        """Take a request, decode and decide it, do it and offer the answer: a step a cycle."""
         m = Module()
         request, response = self.access.request, self.access.response
+        busy = self.asked | self.decoded | self.decided | self.answered
         ask: Any = Signal(request_shape(), reset_less=True)
-        answer: Any = Signal(response_shape(), reset_less=True)
-        m.d.comb += [
-            request.ready.eq(~self.asked & ~self.answered),
-            response.valid.eq(self.answered),
-            response.payload.eq(answer),
+        m.d.comb += [request.ready.eq(~busy), response.valid.eq(self.answered)]
+        m.d.sync += [
+            self.asked.eq(request.valid & request.ready),
+            self.decoded.eq(self.asked),
+            self.decided.eq(self.decoded),
         ]
         with m.If(request.valid & request.ready):
-            m.d.sync += [self.asked.eq(1), ask.eq(request.payload)]
-        with m.If(self.asked):
-            m.d.sync += [self.asked.eq(0), self.answered.eq(1)]
-        with m.If(self.answered & response.ready):
+            m.d.sync += ask.eq(request.payload)
+        with m.If(self.decided):
+            m.d.sync += self.answered.eq(1)
+        with m.Elif(response.ready):
             m.d.sync += self.answered.eq(0)
 
-        found = _Found()
-        write, whole = self.asked & ask.write, ask.strobe.all()
-        does = write & found.writable & whole & found.takes & found.free
-        # What happens without a write; a write below goes before it.
-        m.d.comb += [found.takes.eq(1), found.free.eq(1)]
-        m.d.sync += self.refused.eq(0)
-        for register in self.registers.of(Access.COMMAND):
-            m.d.sync += getattr(self, register.name).eq(0)
-        for register in self.registers.of(Access.STICKY):
-            now = getattr(self, f"{register.name}_now")
-            m.d.sync += now.eq(Value.cast(now) | Value.cast(getattr(self, register.name)))
-        with m.Switch(ask.address):
-            for register in self.registers:
-                with m.Case(register.offset):
-                    m.d.comb += [found.known.eq(1), found.writable.eq(register.access.writable)]
-                    self._select(m, register, ask.data, found, does)
-        with m.If(self.asked):
-            m.d.sync += [
-                answer.data.eq(Mux(ask.write, 0, found.word)),
-                answer.error.eq(~Mux(ask.write, does, found.known)),
-            ]
-        with m.If(write):
-            m.d.sync += [
-                self.refused.unknown.eq(~(found.writable & whole)),
-                self.refused.value.eq(found.writable & whole & ~found.takes),
-                self.refused.locked.eq(found.writable & whole & found.takes & ~found.free),
-            ]
+        hits = self._decode(m, ask)
+        does, error, reasons = self._decide(m, ask, hits)
+        self._do(m, ask.data, Cat(does & hit for hit in hits))
+        partial = self._read(m, hits)
+        m.d.sync += Value.cast(self.refused).eq(Mux(self.decided, reasons, 0))
+        with m.If(self.decided):
+            word = Mux(ask.write, 0, _any_of(partial))
+            m.d.sync += [response.payload.data.eq(word), response.payload.error.eq(error)]
         return m
 
-    def _select(
-        self, m: Module, register: Register, data: Value, found: "_Found", does: Value
-    ) -> None:
-        """What a register reads as, and what a write does to it."""
+    def _decode(self, m: Module, ask: Any) -> Signal:
+        """Which register is asked for, a bit for each; and the limits of what it takes."""
+        hits = Signal(len(self.registers.registers), reset_less=True)
+        m.d.sync += hits.eq(Cat(ask.address == register.offset for register in self.registers))
+        return hits
+
+    def _decide(self, m: Module, ask: Any, hits: Signal) -> tuple[Signal, Signal, Signal]:
+        """Whether a write is done, whether anything is an error, and which of the refusals."""
+        takes = Signal(len(hits), reset_less=True)
+        writable, settings = [], []
+        for number, register in enumerate(self.registers):
+            hit = hits[number]
+            if register.access.writable:
+                writable.append(hit)
+            good: Value = Const(1, 1)
+            if register.access is Access.SETTING:
+                settings.append(hit)
+                good = _takes(register, ask.data)
+            m.d.sync += takes[number].eq(good)
+        can = ask.strobe.all() & Cat(*writable).any()
+        bad = (hits & ~takes).any()
+        locked = Cat(*settings).any() & self.locked
+        does = Signal(reset_less=True)
+        error = Signal(reset_less=True)
+        reasons = Signal(3, reset_less=True)
+        good_write = can & ~bad & ~locked
+        m.d.sync += [
+            does.eq(self.decoded & ask.write & good_write),
+            error.eq(~Mux(ask.write, good_write, hits.any())),
+            reasons.eq(Mux(ask.write, Cat(~can, can & bad, can & ~bad & locked), 0)),
+        ]
+        return does, error, reasons
+
+    def _read(self, m: Module, hits: Signal) -> list[Value]:
+        """The word that is asked for, as a few words of which one alone is not zero."""
+        parts: list[Value] = []
+        for first in range(0, len(hits), READ_GROUP):
+            group = list(enumerate(self.registers))[first : first + READ_GROUP]
+            part = Signal(WORD_BITS, name=f"read_{first // READ_GROUP}", reset_less=True)
+            m.d.sync += part.eq(
+                _any_of([Mux(hits[k], self._shown(register), 0) for k, register in group])
+            )
+            parts.append(part)
+        return parts
+
+    def _shown(self, register: Register) -> Value:
+        """What a register reads as."""
         if register.access is Access.CONSTANT:
-            m.d.comb += found.word.eq(register.value)
-            return
-        own = getattr(self, register.name)
-        if register.access is Access.STICKY:
-            now = getattr(self, f"{register.name}_now")
-            m.d.comb += found.word.eq(_word(register, now))
-            with m.If(does):
-                m.d.sync += [
-                    now[field.name].eq(own[field.name] | now[field.name] & ~_bits(field, data))
-                    for field in register.fields
-                ]
-            return
-        if register.access is not Access.COMMAND:
-            m.d.comb += found.word.eq(_word(register, own))
-        if register.access is Access.SETTING:
-            m.d.comb += [found.takes.eq(_takes(register, data)), found.free.eq(~self.locked)]
-        if register.access.writable:
-            with m.If(does):
+            return Const(register.value, WORD_BITS)
+        if register.access is Access.COMMAND:
+            return Const(0, WORD_BITS)
+        sticky = register.access is Access.STICKY
+        return _word(register, getattr(self, f"{register.name}_now" if sticky else register.name))
+
+    def _do(self, m: Module, data: Value, writes: Value) -> None:
+        """What a write does, and what happens without one."""
+        for number, register in enumerate(self.registers):
+            if register.access in (Access.CONSTANT, Access.STATUS):
+                continue
+            own = getattr(self, register.name)
+            if register.access is Access.STICKY:
+                now = getattr(self, f"{register.name}_now")
+                m.d.sync += now.eq(Value.cast(now) | Value.cast(own))
+                with m.If(writes[number]):
+                    m.d.sync += [
+                        now[field.name].eq(own[field.name] | now[field.name] & ~_bits(field, data))
+                        for field in register.fields
+                    ]
+                continue
+            if register.access is Access.COMMAND:
+                m.d.sync += own.eq(0)
+            with m.If(writes[number]):
                 m.d.sync += [own[field.name].eq(_bits(field, data)) for field in register.fields]
-
-
-class _Found:
-    """What was found at an address: its word, and whether it takes a write."""
-
-    def __init__(self):
-        self.word = Signal(WORD_BITS, name="found_word")
-        self.known = Signal(name="found_known")
-        self.writable = Signal(name="found_writable")
-        self.takes = Signal(name="found_takes")
-        self.free = Signal(name="found_free")
 
 
 def _out(fields: StructLayout, init: Any) -> Any:
     """An output that holds `init` after reset."""
     return Out(fields, init=init)  # pyright: ignore[reportCallIssue]: the stubs leave it out
+
+
+def _any_of(words: Sequence[Value]) -> Value:
+    """Their bits, or'ed."""
+    return reduce(or_, words)
 
 
 def _bits(field: Field, word: Value) -> Value:
