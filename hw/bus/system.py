@@ -12,7 +12,12 @@ from hw.bus.control import Control
 from hw.bus.register_file import AccessSignature
 from spec.registers import RegisterMap
 
-__all__ = ["System", "none_active"]
+__all__ = ["OVERHEAD_CYCLES", "System", "none_active"]
+
+
+OVERHEAD_CYCLES = 4
+"""Of a run, beside those of its core from the first transfer in to the last one out, if every
+stream keeps up: to begin, through the adapters, and to see the end."""
 
 
 class System(wiring.Component):

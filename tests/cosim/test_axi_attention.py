@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from gen.design import Design, load_design
+from hw.bus.system import OVERHEAD_CYCLES
 from sim.bench.attention import by_dimension, by_key
 from sim.bench.axi import Frame, Poll, Quiet, Receive, Send, Step, Wait
+from sim.cycle.heads import head_cycles
 from sim.golden.attention import attention
 from sim.golden.masks import compile_bitmap, compile_columns
 from spec.tiles import GROUP, BlockBitmap, ColumnIntervals, TileGrid
@@ -159,6 +161,15 @@ def test_runs_give_what_the_golden_model_says_from_every_mask_source(built, paus
         np.testing.assert_array_equal(o, wanted)
         np.testing.assert_array_equal(empty, wanted_empty)
         assert wanted.any()
+
+
+def test_cycles_of_a_run_are_those_of_the_model(built):
+    heads = [0, 1, 2, 3]
+    script = [*built.send(heads), Wait(5), *built.start(0, 4), *built.receive(4)]
+    script += [built.host.read(name) for name in ("cycles", "stalls_o", "stalls_q")]
+    words = words_of(script, built.do(script, pause=0.0))
+    expected = head_cycles(built.config, QUERIES, KEYS, [None] * len(heads)).total
+    assert words == [0, expected + OVERHEAD_CYCLES, 0, 0]
 
 
 @pytest.mark.slow

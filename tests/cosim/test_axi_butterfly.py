@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 
 from gen.design import Design, load_design
+from hw.bus.system import OVERHEAD_CYCLES
 from sim.bench.axi import Frame, Quiet, Receive, Send, Step, Wait
+from sim.cycle.butterfly import butterfly_cycles
 from sim.golden import butterfly as golden
 from spec.butterfly import block_numbers
 from tests.support.axi import elements, frame
 from tests.support.axi_session import OnAxi, frames_of, words_of
-from tests.support.butterfly import Job, random_job
+from tests.support.butterfly import Job, random_job, sizes
 
 pytestmark = pytest.mark.cosim
 pytest.importorskip("cocotbext.axi")
@@ -126,6 +128,19 @@ def test_runs_give_what_the_golden_model_says(built, pause):
     assert words_of(script, results) == [0] * len(jobs)
     for frames, job in zip(frames_of(results), jobs, strict=True):
         assert [built.told(row) for row in frames] == built.wanted(job)
+
+
+def test_cycles_of_a_run_are_those_of_the_model(built):
+    """Counted from the job, which goes first."""
+    jobs = [job for job in jobs_of(built) if job.order == "decreasing"]
+    script: list[Step] = []
+    for job in jobs:
+        script += [*built.send(job), Wait(5), *built.start(job), *built.receive(job)]
+        script.append(built.host.read("cycles"))
+    words = words_of(script, built.do(script, pause=0.0))
+    for cycles, job in zip(words[1::2], jobs, strict=True):
+        expected = butterfly_cycles(built.config, sizes([job]))
+        assert cycles == expected.delivered[-1] - expected.jobs[0] + OVERHEAD_CYCLES, job
 
 
 @pytest.mark.slow

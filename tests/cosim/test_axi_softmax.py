@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from gen.design import Design, load_design
+from hw.bus.system import OVERHEAD_CYCLES
 from sim.bench.axi import Deaf, Drain, Frame, Quiet, Read, Receive, Send, Step, Wait, Write
+from sim.cycle.softmax import softmax_cycles
 from sim.golden.softmax import softmax
 from tests.support.axi import elements, frame
 from tests.support.axi_session import OnAxi, frames_of, words_of
@@ -308,6 +310,28 @@ def test_a_run_that_is_starved_or_not_listened_to_ends(built, pause):
     assert [built.told(row) for row in next(frames)] == [right]
     a_right_run_follows()
     assert next(reads) == 0
+
+
+def test_cycles_of_a_run_are_those_of_the_model(built):
+    """What is sent before the start waits at the gate, so that nothing stalls."""
+    names = ["cycles", "stalls_i", "stalls_o"]
+    sizes = [(built.design.description.max_length, 6), (built.lanes, 9), (length_of(built), 1)]
+    script: list[Step] = []
+    for length, rows in sizes:
+        script += [
+            Send("i", [built.frame(np.zeros(length, int)) for _ in range(rows)]),
+            Wait(5),
+            *built.start(length, rows),
+            Receive("o", rows),
+            built.host.until("status", busy=0),
+            *map(built.host.read, names),
+        ]
+    words = words_of(script, built.do(script, pause=0.0))
+    assert words[1::3] == words[2::3] == [0] * len(sizes)
+    expected = [
+        softmax_cycles(built.design.config, [length] * rows).total for length, rows in sizes
+    ]
+    assert words[::3] == [cycles + OVERHEAD_CYCLES for cycles in expected]
 
 
 def test_counters_count_the_cycles_of_the_run_and_its_stalls(built):
