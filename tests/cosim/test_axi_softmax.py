@@ -9,6 +9,7 @@ import pytest
 from gen.design import Design, load_design
 from hw.bus.system import OVERHEAD_CYCLES
 from sim.bench.axi import Deaf, Drain, Frame, Quiet, Read, Receive, Send, Step, Wait, Write
+from sim.bench.runner import BenchError
 from sim.cycle.softmax import softmax_cycles
 from sim.golden.softmax import softmax
 from tests.support.axi import elements, frame
@@ -310,6 +311,14 @@ def test_a_run_that_is_starved_or_not_listened_to_ends(built, pause):
     assert [built.told(row) for row in next(frames)] == [right]
     a_right_run_follows()
     assert next(reads) == 0
+
+
+def test_the_bench_notices_what_never_happens(built):
+    """Negative control: rows that do not come, and a bit that does not rise, end the bench."""
+    script = [*built.start(4, 2), Send("i", [built.frame(np.zeros(4, int))])]
+    for never in (Receive("o", 2), built.host.until("error", keep=1)):
+        with pytest.raises(BenchError, match="took more than 900 cycles"):
+            built.do([*script, never], pause=0.0, cycles=900)
 
 
 def test_cycles_of_a_run_are_those_of_the_model(built):

@@ -39,7 +39,9 @@ class OnAxi:
         self.outputs = {k: _form(told) for k, told in streams if told["pins"][0] == "m"}
         self.runs = 0
 
-    def do(self, script: Sequence[Step], *, pause: float, seed: int = 1) -> list[dict[str, Any]]:
+    def do(
+        self, script: Sequence[Step], *, pause: float, seed: int = 1, cycles: int | None = None
+    ) -> list[dict[str, Any]]:
         """Carry out a script from reset; what each step gives."""
         self.runs += 1
         return run_script(
@@ -49,7 +51,7 @@ class OnAxi:
             folder=self.folder / f"run{self.runs}",
             inputs=list(self.inputs),
             outputs=list(self.outputs),
-            cycles=self.cycles,
+            cycles=cycles or self.cycles,
             seconds=SECONDS,
             pause=pause,
             seed=seed,
