@@ -267,7 +267,8 @@ class BehindRegisters(wiring.Component):
         m = Module()
         design: Any = self.design
         if target_of(platform) is Target.ECP5:
-            m.domains.design = domain = ClockDomain()
+            domain: Any = ClockDomain()
+            m.domains.design = domain
             m.d.comb += domain.clk.eq(ClockSignal())
             m.submodules.reset = Instance(
                 "DCCA", i_CLKI=ResetSignal(), i_CE=Const(1), o_CLKO=domain.rst

@@ -1,6 +1,6 @@
 """An outer product a cycle, accumulated: R rows of C multipliers, each a cycle behind the last."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import reduce
 from operator import or_
@@ -12,12 +12,16 @@ from amaranth.lib.data import ArrayLayout, StructLayout
 from amaranth.lib.wiring import In, Out
 
 from hw.lib.credit import Push, PushSignature
+from hw.lib.pipe import delay
 from hw.prim.multiply import Multiplier, MultiplierConfig, MultiplierPair
 
 __all__ = ["SIDES", "MacArray", "MacArrayConfig", "check_sides"]
 
 SIDES = (1, 2, 4, 8, 16)
 """Rows, and columns, that an array may have."""
+
+REACH = 4
+"""Columns that one register of a row's operand reaches; the next ones get it a cycle later."""
 
 CHOOSE, GATHER = 2, 4
 """What fits a look-up table of four inputs: two rows' bits and whether each is due, or four words
@@ -74,6 +78,11 @@ class MacArrayConfig:
         )
 
     @property
+    def groups(self) -> int:
+        """Groups of columns, each a cycle behind the one before."""
+        return -(-self.columns // REACH)
+
+    @property
     def gather_latency(self) -> int:
         """Cycles from a row's accumulators to the one word of all rows.
 
@@ -90,9 +99,9 @@ class MacArrayConfig:
     def latency(self) -> int:
         """Cycles from a `last` to the sums of row 0; row r comes r cycles later.
 
-        Operands at the row, product, accumulator, gathering.
+        Operands at the row, the groups before the last, product, accumulator, gathering.
         """
-        return 1 + self.multiplier.latency + 1 + self.gather_latency
+        return 1 + self.groups - 1 + self.multiplier.latency + 1 + self.gather_latency
 
     @property
     def i_shape(self) -> StructLayout:
@@ -132,7 +141,8 @@ class MacArray(wiring.Component):
     after the one before. Nothing stalls.
 
     Row r works r cycles after row 0, so that one row of sums leaves a cycle; the columns' operands
-    are handed down from row to row, and no register drives more than a row.
+    are handed down from row to row, and a row's to the next `REACH` columns: no register drives
+    more multipliers than these.
 
     *Timing*: `sums` is that of row r `config.latency` + r cycles after the push of a `last`, and 0
     where no row is due.
@@ -154,78 +164,99 @@ class MacArray(wiring.Component):
         super().__init__({"i": In(PushSignature(config.i_shape)), "sums": Out(config.sums_shape)})
 
     def elaborate(self, platform: object) -> Module:
-        """Build the rows, and gather their sums."""
+        """Build the rows, and gather the sums of each group of columns."""
         m = Module()
-        rows = self._rows(m)
-        words: list[Value] = []
-        for first in range(0, len(rows), CHOOSE):
-            chosen = Signal(len(Value.cast(self.sums)), name=f"chosen_{first}", reset_less=True)
-            due = (Mux(row.due, Cat(row.sums), 0) for row in rows[first : first + CHOOSE])
-            m.d.sync += chosen.eq(_any(due))
-            words.append(chosen)
-        while len(words) > 1:
-            groups = [words[k : k + GATHER] for k in range(0, len(words), GATHER)]
-            domain = m.d.comb if self.config.rows <= GATHER else m.d.sync
-            words = []
-            for k, group in enumerate(groups):
-                joined = Signal(len(group[0]), name=f"joined_{len(groups)}_{k}", reset_less=True)
-                domain += joined.eq(_any(group))
-                words.append(joined)
-        m.d.comb += Value.cast(self.sums).eq(words[0])
+        words = []
+        for first, rows in self._rows(m).items():
+            word = self._gather(m, first, rows)
+            words.append(delay(m, f"word_{first}", word, self.config.groups - 1 - len(words)))
+        m.d.comb += Value.cast(self.sums).eq(Cat(words))
         return m
 
-    def _rows(self, m: Module) -> list[_Row]:
-        """Hand operands down, row by row."""
+    def _gather(self, m: Module, first: int, rows: list[_Row]) -> Value:
+        """The sums of the one row that is due, if any, of the columns from `first` on."""
+        words: list[Value] = []
+        for row in range(0, len(rows), CHOOSE):
+            due = _any(Mux(row.due, Cat(row.sums), 0) for row in rows[row : row + CHOOSE])
+            words.append(delay(m, f"chosen_{row}_{first}", due, 1))
+        while len(words) > 1:
+            parts = [words[k : k + GATHER] for k in range(0, len(words), GATHER)]
+            registers = int(self.config.rows > GATHER)
+            words = [
+                delay(m, f"joined_{k}_of_{len(parts)}_{first}", _any(part), registers)
+                for k, part in enumerate(parts)
+            ]
+        return words[0]
+
+    def _rows(self, m: Module) -> dict[int, list[_Row]]:
+        """Hand operands down, row by row, and to the right; rows by their group's first column."""
+        config = self.config
         waiting = [Value.cast(operand) for operand in self.i.payload.row]
-        columns: Any = self.i.payload.column
+        columns: list[Value] = [
+            delay(m, f"column_{column}", self.i.payload.column[column], column // REACH)
+            for column in range(config.columns)
+        ]
         flags = {"valid": self.i.valid, "ended": self.i.valid & self.i.payload.last}
-        rows = []
-        for row in range(self.config.rows):
+        rows: dict[int, list[_Row]] = {REACH * group: [] for group in range(config.groups)}
+        for row in range(config.rows):
             # The operands of the rows below wait beside those that are handed down.
-            for index in range(row, self.config.rows):
-                later = Signal.like(waiting[index], name=f"row_{row}_{index}", reset_less=True)
-                m.d.sync += later.eq(waiting[index])
-                waiting[index] = later
-            handed = Signal(columns.shape(), name=f"column_{row}", reset_less=True)
-            m.d.sync += handed.eq(columns)
-            columns = handed
-            for name, flag in flags.items():
-                flags[name] = Signal(name=f"{name}_{row}")
-                m.d.sync += flags[name].eq(flag)
-            rows.append(self._row(m, row, waiting[row], columns, flags))
+            for index in range(row, config.rows):
+                waiting[index] = delay(m, f"row_{row}_{index}", waiting[index], 1)
+            columns = [
+                delay(m, f"column_{row}_{column}", operand, 1)
+                for column, operand in enumerate(columns)
+            ]
+            flags = _next(m, flags, f"{row}")
+            operand, here = waiting[row], flags
+            for first in rows:
+                if first:
+                    operand = delay(m, f"row_{row}_right_{first}", operand, 1)
+                    here = _next(m, here, f"{row}_{first}")
+                group = dict(list(enumerate(columns))[first : first + REACH])
+                rows[first].append(self._row(m, row, operand, group, here))
         return rows
 
     def _row(
-        self, m: Module, row: int, operand: Value, columns: Any, flags: dict[str, Signal]
+        self,
+        m: Module,
+        row: int,
+        operand: Value,
+        columns: dict[int, Value],
+        flags: dict[str, Signal],
     ) -> _Row:
-        """Multiply and accumulate."""
-        config = self.config
-        accumulate, ended = flags["valid"], flags["ended"]
+        """Multiply and accumulate, in the columns of a group."""
+        config, first = self.config, min(columns)
         for stage in range(config.multiplier.latency):
-            now = Signal(2, name=f"flags_{row}_{stage}")
-            m.d.sync += now.eq(Cat(accumulate, ended))
-            accumulate, ended = now[0], now[1]
-        due = Signal(name=f"due_{row}")
-        m.d.sync += due.eq(ended)
+            flags = _next(m, flags, f"{row}_{first}_{stage}")
+        due = _next(m, {"due": flags["ended"]}, f"{row}_{first}")["due"]
         sums = []
-        for column, product in enumerate(self._multiply(m, row, operand, columns)):
+        for column, product in self._multiply(m, row, operand, columns).items():
             total = Signal(signed(config.sum_bits), name=f"sum_{row}_{column}")
-            with m.If(accumulate):
+            with m.If(flags["valid"]):
                 m.d.sync += total.eq(total + product)
             sums.append(total)
         return _Row(sums, due)
 
-    def _multiply(self, m: Module, row: int, operand: Value, columns: Any) -> list[Value]:
+    def _multiply(
+        self, m: Module, row: int, operand: Value, columns: dict[int, Value]
+    ) -> dict[int, Value]:
         """Multiply a row's operand by every column's; two columns share a pair of multipliers."""
         config = self.config
-        if config.columns == 1:
+        if len(columns) == 1:
             m.submodules[f"cell_{row}"] = cell = Multiplier(config.multiplier)
             m.d.comb += [cell.a.eq(operand), cell.b.eq(columns[0])]
-            return [cell.o]
-        products: list[Value] = []
-        for column in range(0, config.columns, 2):
+            return {0: cell.o}
+        products: dict[int, Value] = {}
+        for column in list(columns)[::2]:
             m.submodules[f"cell_{row}_{column}"] = pair = MultiplierPair(config.multiplier)
             for half in range(2):
                 m.d.comb += [pair.a[half].eq(operand), pair.b[half].eq(columns[column + half])]
-                products.append(pair.o[half])
+                products[column + half] = pair.o[half]
         return products
+
+
+def _next(m: Module, flags: Mapping[str, Value], where: str) -> dict[str, Signal]:
+    """Flags a cycle later, in registers with a reset."""
+    later = {name: Signal(name=f"{name}_{where}") for name in flags}
+    m.d.sync += [register.eq(flags[name]) for name, register in later.items()]
+    return later

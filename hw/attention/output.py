@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 
 from hw.lib.credit import CreditFifo, CreditFifoConfig, Push, PushSignature
 from hw.lib.pipe import Pipe
-from hw.lib.stream import Fifo, FifoConfig
+from hw.lib.stream import SkidBuffer, SkidBufferConfig
 from hw.prim.ram import Ram, RamConfig
 
 __all__ = ["Output", "OutputConfig"]
@@ -219,7 +219,7 @@ class Output(wiring.Component):
         m.submodules.descriptors = descriptors = CreditFifo(
             CreditFifoConfig(shape=config.descriptor_shape, depth=config.blocks)
         )
-        m.submodules.units = units = Fifo(FifoConfig(shape=config.unit_shape, depth=4))
+        m.submodules.units = units = SkidBuffer(SkidBufferConfig(shape=config.unit_shape))
         # As many places as slots, so that there is always one.
         m.d.comb += [
             descriptors.take.eq(self.i_block.valid),

@@ -40,28 +40,26 @@ class JobPreparation(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """Subtract into a register; the buffer behind it keeps the reader's ready from it."""
+        """Subtract between two buffers: neither side's handshake passes through."""
         m = Module()
-        m.submodules.skid = skid = SkidBuffer(SkidBufferConfig(shape=self.config.context_shape))
-        wiring.connect(m, skid.o, wiring.flipped(self.o))
-        job, valid = self.i.payload, Signal()
-        context = Signal(self.config.context_shape, reset_less=True)
-        m.d.comb += [
-            skid.i.valid.eq(valid),
-            skid.i.payload.eq(context),
-            self.i.ready.eq(~valid | skid.i.ready),
-        ]
+        m.submodules.jobs = jobs = SkidBuffer(SkidBufferConfig(shape=self.config.job_shape))
+        m.submodules.contexts = contexts = SkidBuffer(
+            SkidBufferConfig(shape=self.config.context_shape)
+        )
+        wiring.connect(m, wiring.flipped(self.i), jobs.i)
+        wiring.connect(m, contexts.o, wiring.flipped(self.o))
+        job, context = jobs.o.payload, contexts.i.payload
         # The borrow of each says that the length is zero.
         queries, keys = job.queries - 1, job.keys - 1
-        with m.If(self.i.ready):
-            m.d.sync += [
-                valid.eq(self.i.valid),
-                context.queries_last.eq(Mux(queries[-1], 0, queries)),
-                context.keys_last.eq(Mux(queries[-1] | keys[-1], 0, keys)),
-                context.empty.eq(queries[-1] | keys[-1]),
-                context.offset.eq(job.keys - job.queries),
-                *(context[name].eq(job[name]) for name in ("batch", "head", "source", "causal")),
-            ]
+        m.d.comb += [
+            contexts.i.valid.eq(jobs.o.valid),
+            jobs.o.ready.eq(contexts.i.ready),
+            context.queries_last.eq(Mux(queries[-1], 0, queries)),
+            context.keys_last.eq(Mux(queries[-1] | keys[-1], 0, keys)),
+            context.empty.eq(queries[-1] | keys[-1]),
+            context.offset.eq(job.keys - job.queries),
+            *(context[name].eq(job[name]) for name in ("batch", "head", "source", "causal")),
+        ]
         return m
 
 

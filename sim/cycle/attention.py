@@ -15,7 +15,7 @@ from sim.cycle.dispatch import DispatchCycles, DispatchJob
 
 __all__ = ["AttentionCycles", "Job", "attention_cycles"]
 
-UNITS_WAITING = 4
+UNITS_WAITING = 2
 """Places for row blocks between the two halves of the output unit."""
 
 

@@ -202,15 +202,15 @@ class DispatchCycles:
         """
         group, coarse = self.config.group, self._timing.coarse
         self._fine = -1
-        started = step = -1
-        prepared = [-1, -1]
+        step = -1
+        prepared, started = [-1, -1], [-1, -1]
         for number, job in enumerate(self.jobs):
             before = self.accepted[-1] if self.accepted else -1
-            # A skid buffer holds two jobs, and a context waits behind it.
+            # One skid buffer holds two jobs, and another two contexts.
             self.accepted.append(max(job.offered, before + 1, prepared[-2] + 1))
-            prepared.append(max(self.accepted[-1] + 1, prepared[-1] + 1, started))
-            started = max(prepared[-1] + 1, job.loaded, step)
-            step = max(started, step)
+            prepared.append(max(self.accepted[-1] + 1, prepared[-1] + 1, started[-2] + 1))
+            started.append(max(prepared[-1] + 1, job.loaded, step))
+            step = max(started[-1], step)
             rows = list(zip(_lists(job.coarse), _lists(job.fine), strict=True))
             for block, (mays, row) in enumerate(rows):
                 final = block == len(rows) - 1
