@@ -25,6 +25,7 @@ MEASURED = {
     "fabnet": "scripts.measure_fabnet",
     "two_layer": "scripts.measure_two_layer",
     "butterfly_area": "scripts.measure_butterfly_area",
+    "link": "scripts.measure_link",
     "primitives": "scripts.measure_primitives",
     "stalls": "scripts.measure_stalls",
 }
