@@ -15,6 +15,7 @@ SECONDS = 120
 MOST_LINES = 400
 
 LONG = {
+    "hw/bus/executor.py": "the states of one machine around one shift register",
     "fpga/flow.py": "the steps from a design to its measured clock share one runner and its logs",
     "tests/formal/test_dispatch_units.py": "the harnesses share their tables of proofs and faults",
 }

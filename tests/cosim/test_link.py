@@ -11,7 +11,7 @@ from hw.prim.target import Target
 from sim.bench.runner import BenchError, run_bench
 from tests.support import uart_peer
 from tests.support.emitted import icarus_takes, yosys_takes
-from tests.support.link import CONFIG, UartCore
+from tests.support.link_core import CONFIG, UartCore
 
 pytestmark = pytest.mark.cosim
 

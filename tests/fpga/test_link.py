@@ -24,7 +24,8 @@ from fpga.link import (
 from hw.bus.link import LinkConfig
 from spec.errors import SpecError
 from spec.link import Kind, Status
-from tests.support.link import CALLS, STORE, TOTAL, Simulated, SimulatedPort, compile_bench
+from tests.support.link import Simulated, SimulatedPort, compile_bench
+from tests.support.link_core import CALLS, STORE, TOTAL
 from tests.test_house import loaded_by
 
 IDENTITY = bytes([1, 64, 0, 1, 1, 2, 3])

@@ -6,7 +6,8 @@ import pytest
 
 from fpga.frames import content_of, frame_of
 from spec.link import CRC_BYTES, Kind, Status
-from tests.support.link import CALLS, CONFIG, LOST, PAUSE, STORE, TOTAL, Simulated, compile_bench
+from tests.support.link import LOST, PAUSE, Simulated, compile_bench
+from tests.support.link_core import CALLS, CONFIG, STORE, TOTAL
 
 NONCE = b"abcd"
 

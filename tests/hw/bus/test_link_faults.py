@@ -18,7 +18,8 @@ from hw.bus.executor import Executor
 from hw.bus.frames import FrameReceiver, FrameSender
 from hw.prim.target import Target
 from tests.support.inside import mutant
-from tests.support.link import LOST, STORE, TOTAL, Simulated, SimulatedPort, compile_bench
+from tests.support.link import LOST, Simulated, SimulatedPort, compile_bench
+from tests.support.link_core import STORE, TOTAL
 
 FRAMES = 10_000
 """Least number of frames with a fault in the long test."""
