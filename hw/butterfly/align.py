@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from amaranth.hdl import Cat, Module, Mux, Value, signed
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
 
 from hw.lib.arith import saturate
 from hw.lib.pipe import Pipe
@@ -58,7 +58,7 @@ def aligned(
             "coarse",
             keep=names,
             **{
-                f"sum{k}": _shifted(getattr(p, f"sum{k}"), getattr(p, f"down{k}"), coarse=True)
+                f"sum{k}": _shifted(m, getattr(p, f"sum{k}"), getattr(p, f"down{k}"), coarse=True)
                 for k in components
             },
             **{f"down{k}": getattr(p, f"down{k}")[:FINE_BITS] for k in components},
@@ -67,7 +67,7 @@ def aligned(
             "fine",
             keep=names,
             **{
-                f"sum{k}": _shifted(getattr(p, f"sum{k}"), getattr(p, f"down{k}"), coarse=False)
+                f"sum{k}": _shifted(m, getattr(p, f"sum{k}"), getattr(p, f"down{k}"), coarse=False)
                 for k in components
             },
         )
@@ -82,11 +82,14 @@ def aligned(
     return pipe
 
 
-def _shifted(value: Value, down: Value, *, coarse: bool) -> Value:
+def _shifted(m: Module, value: Value, down: Value, *, coarse: bool) -> Value:
     """`value` shifted right by the coarse or the fine part of `down`."""
     for bit in range(FINE_BITS, len(down)) if coarse else range(FINE_BITS):
-        value = Mux(down[bit], _by(value, 1 << bit), value)
-    return value.as_signed()
+        # A signal for each level: an expression would hold the one before three times.
+        level = Signal(value.shape(), name=f"down_{1 << bit}")
+        m.d.comb += level.eq(Mux(down[bit], _by(value, 1 << bit), value))
+        value = level
+    return value
 
 
 def _by(value: Value, places: int) -> Value:
