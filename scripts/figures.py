@@ -26,6 +26,7 @@ MEASURED = {
     "two_layer": "scripts.measure_two_layer",
     "butterfly_area": "scripts.measure_butterfly_area",
     "link": "scripts.measure_link",
+    "axi": "scripts.measure_axi",
     "primitives": "scripts.measure_primitives",
     "stalls": "scripts.measure_stalls",
 }
