@@ -187,7 +187,7 @@ if JOB in os.environ:  # inside the simulator
     import cocotb
     from cocotb.clock import Clock
     from cocotb.triggers import ClockCycles, RisingEdge, SimTimeoutError, with_timeout
-    from cocotbext.axi import (  # pyright: ignore[reportMissingImports]: only where it is wanted
+    from cocotbext.axi import (  # only where it is wanted
         AxiLiteBus,
         AxiLiteMaster,
         AxiStreamBus,
@@ -222,7 +222,9 @@ if JOB in os.environ:  # inside the simulator
                 )
                 for name in job["outputs"]
             }
-            write, read = self.master.write_if, self.master.read_if
+            # What the library says of its types leaves out most of them.
+            write: Any = self.master.write_if
+            read: Any = self.master.read_if
             channels = {
                 "aw": write.aw_channel,
                 "w": write.w_channel,
@@ -242,11 +244,11 @@ if JOB in os.environ:  # inside the simulator
                 channel.set_pause_generator(pauses(self.job["pause"], seed))
 
         async def write(self, address: int, data: int, size: int) -> dict[str, Any]:
-            done = await self.master.write(address, data.to_bytes(4, "little")[:size])
+            done: Any = await self.master.write(address, data.to_bytes(4, "little")[:size])
             return {"resp": int(done.resp)}
 
         async def read(self, address: int) -> dict[str, Any]:
-            done = await self.master.read(address, 4)
+            done: Any = await self.master.read(address, 4)
             return {"data": int.from_bytes(done.data, "little"), "resp": int(done.resp)}
 
         async def poll(self, address: int, mask: int, value: int) -> dict[str, Any]:
@@ -264,7 +266,7 @@ if JOB in os.environ:  # inside the simulator
                 user = [each for each in frame["user"] for _ in range(lanes)]
                 await source.send(
                     AxiStreamFrame(
-                        bytearray(frame["data"]),
+                        bytes(frame["data"]),
                         tkeep=list(frame["keep"]) or None,
                         tuser=user[: len(frame["data"])] or None,
                     )
