@@ -267,7 +267,7 @@ class BehindRegisters(wiring.Component):
         m = Module()
         design: Any = self.design
         if target_of(platform) is Target.ECP5:
-            domain: Any = ClockDomain()
+            domain: Any = ClockDomain("design")
             m.domains.design = domain
             m.d.comb += domain.clk.eq(ClockSignal())
             m.submodules.reset = Instance(

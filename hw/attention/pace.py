@@ -1,6 +1,6 @@
 """When the next tile of an array may start, as far as the tiles before it decide."""
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -40,14 +40,16 @@ class Pace(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """Count down both, and look a cycle ahead."""
         m = Module()
-        busy, settling = Signal(range(self.interval)), Signal(range(SETTLE))
+        # Its sign says that at most one cycle is left, and stops it.
+        left = Signal(signed(self.interval.bit_length() + 1), init=-1)
+        settling = Signal(range(SETTLE))
         settled, settles, opened = Signal(init=1), Signal(), Signal(init=1)
         m.d.comb += self.open.eq(opened)
         m.d.comb += settles.eq(~self.released & ~self.ends & (settled | (settling == 1)))
         m.d.sync += [
-            busy.eq(Mux(self.start, self.interval - 1, busy - busy.any())),
+            left.eq(Mux(self.start, self.interval - 3, left - ~left[-1])),
             settling.eq(Mux(self.released, SETTLE - 1, settling - settling.any())),
             settled.eq(settles),
-            opened.eq(Mux(self.start, self.interval == 1, busy <= 1) & settles),
+            opened.eq(Mux(self.start, self.interval == 1, left[-1]) & settles),
         ]
         return m
