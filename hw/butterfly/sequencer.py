@@ -84,12 +84,8 @@ class Sequencer(wiring.Component):
                 **config.turn_fields,
             }
         )
-        flags = dict.fromkeys(
-            ("first_stage", "last_stage", "stage_begins", "first_step", *MODES), 1
-        )
-        self.flags_shape = StructLayout(
-            {"stage": range(config.stages), **flags, **config.turn_fields}
-        )
+        flags = dict.fromkeys(("first_stage", "last_stage", "stage_begins", "first_step"), 1)
+        self.flags_shape = StructLayout({"stage": range(config.stages), **flags})
 
     def elaborate(self, platform: object) -> Module:
         """Join the planner of batches and the runner of steps."""
@@ -218,6 +214,9 @@ class Sequencer(wiring.Component):
         now: Any = Signal(self.flags_shape, name="now", init={"last_stage": 1})
         held, running, release = Signal(), Signal(), Signal()
         begun, penultimate, asks_place = Signal(), Signal(), Signal()
+        batch_began = Signal(name="batch_began")
+        layout = StructLayout({**dict.fromkeys(MODES, 1), **timing.config.turn_fields})
+        modes: Any = Signal(layout, name="modes", reset_less=True)
         cycles_again, vectors_again = Signal(cycles.shape()), Signal(vectors.shape())
         distance_again, last = Signal(distance.shape()), Signal(now.stage.shape())
         # Of the size alone, which rests long before a batch begins.
@@ -271,13 +270,16 @@ class Sequencer(wiring.Component):
         with m.If(issue & rests):
             m.d.sync += running.eq(0)
         with m.If(advance & batch_ends):
-            m.d.sync += [
-                running.eq(1),
-                release.eq(batch.release),
-                vectors_again.eq(batch.vectors - 2),
-                *(now[name].eq(batch[name]) for name in (*MODES, *timing.config.turn_fields)),
-            ]
-        self._count(m, now, issue, vector_ends, stage_ends)
+            m.d.sync += running.eq(1)
+        # In the last stage, and at rest, the next batch's; where none is offered it is not used.
+        with m.If(now.last_stage):
+            m.d.sync += vectors_again.eq(batch.vectors - 2)
+        # Needed when a batch's first step was issued, a cycle after it began.
+        m.d.sync += batch_began.eq(advance & batch_ends)
+        with m.If(batch_began):
+            m.d.sync += release.eq(batch.release)
+            m.d.sync += [modes[name].eq(batch[name]) for name in modes.shape().members]
+        self._count(m, now, modes, issue, vector_ends, stage_ends)
         # The matrix's last line is asked for when the step has come to its place.
         ends = issue & batch_ends & release
         for place in range(COUNTED + timing.lines):
@@ -287,7 +289,7 @@ class Sequencer(wiring.Component):
         m.d.comb += self.weights_release.eq(ends)
 
     def _count(
-        self, m: Module, now: Any, issue: Value, vector_ends: Value, stage_ends: Value
+        self, m: Module, now: Any, modes: Any, issue: Value, vector_ends: Value, stage_ends: Value
     ) -> None:
         """Number the steps that were issued, in every memory that they touch."""
         timing = self.timing
@@ -321,7 +323,7 @@ class Sequencer(wiring.Component):
         with m.If(self.restart):
             m.d.sync += [inputs.eq(0), outputs.eq(0)]
         if timing.config.turn_bits:
-            self._turn(m, issued, valid, last_step, ends)
+            self._turn(m, issued, modes, valid, last_step, ends)
         m.d.sync += [
             self.o.valid.eq(valid),
             step.input.eq(inputs),
@@ -332,21 +334,24 @@ class Sequencer(wiring.Component):
             step.last_step.eq(last_step),
             *(
                 step[name].eq(issued[name])
-                for name in ("stage", "first_stage", "last_stage", "first_step", *MODES)
+                for name in ("stage", "first_stage", "last_stage", "first_step")
             ),
+            *(step[name].eq(modes[name]) for name in MODES),
         ]
 
     def _start(self, batch: Any) -> Value:
         """A vector's first stage."""
         return batch.start if self.timing.config.turn_bits else Const(0, 1)
 
-    def _turn(self, m: Module, issued: Any, valid: Value, last_step: Value, ends: Value) -> None:
+    def _turn(
+        self, m: Module, issued: Any, modes: Any, valid: Value, last_step: Value, ends: Value
+    ) -> None:
         """Turn each vector of a job further than the one before, in every stage alike."""
-        turn = Signal.like(issued.turn, name="turn_now", reset_less=True)
+        turn = Signal.like(modes.turn, name="turn_now", reset_less=True)
         # Of a batch's first vector; a job's turns go round once, so that the next begins at 0.
-        turn_base = Signal.like(issued.turn, name="turn_base")
+        turn_base = Signal.like(modes.turn, name="turn_base")
         at = Mux(issued.stage_begins, turn_base, turn)
-        after = at + issued.turn
+        after = at + modes.turn
         with m.If(valid):
             m.d.sync += turn.eq(Mux(last_step, after, at))
             with m.If(ends & issued.last_stage):
