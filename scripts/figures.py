@@ -18,6 +18,7 @@ MEASURED = {
     "softmax_exact_tables": "scripts.search_exact_tables",
     "attention": "scripts.measure_attention",
     "attention_minilm": "scripts.measure_attention_minilm",
+    "attention_verilog": "scripts.verify_attention",
     "attention_area": "scripts.measure_attention_area",
     "attention_ice40": "scripts.measure_attention_ice40",
     "butterfly": "scripts.measure_butterfly",
