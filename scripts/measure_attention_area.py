@@ -15,7 +15,7 @@ GOAL_MHZ = 165
 
 PLACER = ("--placer", "static")
 """nextpnr's electrostatic placer: on a chip whose multipliers are nine tenths used its default gave
-110 to 143 MHz for netlists of this core, this one 138 to 148, in a third of the time."""
+110 to 143 MHz for netlists of this core, this one 136 to 157, in a third of the time."""
 
 HEAD = """\
 # Attention: area and clock
