@@ -4,34 +4,16 @@ from typing import Any
 
 from amaranth.hdl import Array, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import stream, wiring
-from amaranth.lib.data import ArrayLayout
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from hw.butterfly.align import Operands, aligned
-from hw.butterfly.layers import TwoLayerConfig
 from hw.butterfly.mixing import MixingConfig
-from hw.butterfly.scratchpad import ScratchpadConfig
+from hw.butterfly.reader import follow, parts_of, read_members
 from hw.butterfly.walk import MirrorWalk
 from hw.lib.credit import CreditFifo
 from hw.lib.pipe import Pipe
 
-__all__ = ["BackReader", "parts_of", "read_members"]
-
-
-def read_members(config: TwoLayerConfig, pad: ScratchpadConfig) -> dict[str, Any]:
-    """What every reader has: a scratchpad's port, and when to begin."""
-    groups = pad.log2_vectors - pad.log2_stream
-    return {
-        "start": In(1),
-        "last_word": In(pad.log2_words),
-        "last_group": In(groups),
-        "busy": Out(1),
-        "done": Out(1),
-        "read_group": Out(groups),
-        "read_word": Out(pad.log2_words),
-        "read_data": In(ArrayLayout(pad.width, pad.stream_words)),
-        "down": In(ArrayLayout(config.core.exponent_shape.width, pad.stream_words)),
-    }
+__all__ = ["BackReader"]
 
 
 class BackReader(wiring.Component):
@@ -80,19 +62,8 @@ class BackReader(wiring.Component):
         words, bits = config.stream_words, config.butterfly.data_bits
         m.submodules.walk = walk = MirrorWalk(pad.log2_words, pad.log2_vectors - pad.log2_stream)
         m.submodules.queue = queue = CreditFifo(config.queue(config.o_shape))
-        ask = Signal(name="ask")
-        m.d.comb += [
-            walk.start.eq(self.start),
-            walk.last_word.eq(self.last_word),
-            walk.last_group.eq(self.last_group),
-            walk.go.eq(queue.grant),
-            ask.eq(walk.busy & queue.grant),
-            queue.take.eq(ask & ~walk.head),
-            self.busy.eq(walk.busy),
-            self.done.eq(ask & walk.last),
-            self.read_group.eq(walk.group),
-            self.read_word.eq(walk.word),
-        ]
+        ask = follow(m, self, walk, queue)
+        m.d.comb += queue.take.eq(ask & ~walk.head)
         head = Signal(pad.width, name="head", reset_less=True)
         # Of column D/2, and of the column before the ones at hand.
         centre, held = (
@@ -168,11 +139,6 @@ class BackReader(wiring.Component):
             m.d.comb += payload.saturated.eq(end.saturated)
         connect(m, queue.o, flipped(self.o))
         return m
-
-
-def parts_of(word: Value, bits: int) -> tuple[Value, Value]:
-    """Real and imaginary part of a packed word."""
-    return word[:bits].as_signed(), word[bits:].as_signed()
 
 
 def _pack(high: Value, low: Value) -> Value:

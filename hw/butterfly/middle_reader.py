@@ -7,9 +7,9 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from hw.butterfly.align import Operands, aligned
-from hw.butterfly.back_reader import parts_of, read_members
 from hw.butterfly.divided import DividedConfig
 from hw.butterfly.layers import TwoLayerConfig
+from hw.butterfly.reader import follow, parts_of, read_members
 from hw.butterfly.walk import Walk
 from hw.lib.credit import CreditFifo
 from hw.lib.pipe import Pipe
@@ -80,21 +80,12 @@ class MiddleReader(wiring.Component):
             pad.log2_words, pad.log2_vectors - pad.log2_stream, descending=not self.divides
         )
         m.submodules.queue = queue = CreditFifo(config.queue(config.core.i_shape))
-        ask = Signal(name="ask")
+        ask = follow(m, self, walk, queue)
         m.d.comb += [
-            walk.start.eq(self.start),
-            walk.last_word.eq(self.last_word),
-            walk.last_group.eq(self.last_group),
             walk.paired.eq(self.paired),
             walk.partner.eq(self.partner),
             walk.top.eq(self.top),
-            walk.go.eq(queue.grant),
-            ask.eq(walk.busy & queue.grant),
             queue.take.eq(ask),
-            self.busy.eq(walk.busy),
-            self.done.eq(ask & walk.last),
-            self.read_group.eq(walk.group),
-            self.read_word.eq(walk.word),
         ]
         bits = config.butterfly.data_bits
         operands, valid = self._choose(m, ask, walk)

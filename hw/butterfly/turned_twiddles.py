@@ -2,16 +2,16 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
-from amaranth.hdl import Cat, Const, Module, Mux, Value, signed
+from amaranth.hdl import Cat, Const, Module, Mux, Value
 from amaranth.lib import wiring
 from amaranth.lib.data import ArrayLayout, StructLayout
 from amaranth.lib.wiring import In, Out
 
+from hw.butterfly.twiddles import factors_shape, supply_factors, turned_lanes
 from hw.lib.credit import Push, PushSignature
 from hw.lib.pipe import Pipe
-from hw.prim.ram import Rom, RomConfig
+from hw.prim.ram import RomConfig
 from spec.butterfly import twiddle
 
 __all__ = ["TurnedTwiddleConfig", "TurnedTwiddles"]
@@ -104,9 +104,7 @@ class TurnedTwiddleConfig:
     @property
     def o_shape(self) -> ArrayLayout:
         """Of each lane, cosine and sine of the angle less a quarter turn if it was `turned`."""
-        number = signed(self.coefficient_bits)
-        factor = {name: number for name in ("cos", "sin", "minus_cos", "minus_sin")}
-        return ArrayLayout(StructLayout({**factor, "turned": 1}), self.units)
+        return factors_shape(self.units, self.coefficient_bits)
 
 
 class TurnedTwiddles(wiring.Component):
@@ -153,12 +151,7 @@ class TurnedTwiddles(wiring.Component):
                 below=Cat(stage > level + p + 1 for level in levels),
                 extra=self._extra(stage),
                 first=stage == 0,
-                of_lane=Cat(
-                    Cat(stage == bit + 1 for bit in range(p) if lane >> bit & 1).any()
-                    if lane
-                    else Const(0, 1)
-                    for lane in range(config.units)
-                ),
+                of_lane=turned_lanes(stage, config.units),
                 keep=("cycle", "turn"),
             )
             cycle = Value.cast(pipe.cycle)[: config.heap_bits]
@@ -173,32 +166,7 @@ class TurnedTwiddles(wiring.Component):
                 turns=Cat(pipe.at & cycle, quarter),
                 keep=("of_lane",),
             )
-            words = []
-            for lane, rom_config in enumerate(config.roms):
-                m.submodules[f"lane{lane}"] = rom = Rom(rom_config)
-                m.d.comb += rom.address.eq(pipe.address)
-                words.append(rom.data)
-            keep: Any = ("of_lane",)
-            pipe.stage("turn", turned=pipe.turns.any(), keep=keep)
-            pipe.through(config.roms[0].latency - 1, keep=(*keep, "turned"))
-            bits = config.coefficient_bits - 1
-            parts: dict[str, Any] = {}
-            for lane, word in enumerate(words):
-                for name, part in (("cos", word[:bits]), ("sin", word[bits:])):
-                    parts[f"{name}{lane}"] = Cat(part, Const(0, 1)).as_signed()
-                    parts[f"minus_{name}{lane}"] = (-part)[: bits + 1].as_signed()
-            turned = pipe.of_lane | pipe.turned.replicate(config.units)
-            pipe.stage("negate", turned_lanes=turned, **parts)
-        m.d.comb += self.o.valid.eq(pipe.valid)
-        for lane in range(config.units):
-            o = self.o.payload[lane]
-            m.d.comb += [
-                o.turned.eq(pipe.turned_lanes[lane]),
-                *(
-                    o[name].eq(getattr(pipe, f"{name}{lane}"))
-                    for name in ("cos", "sin", "minus_cos", "minus_sin")
-                ),
-            ]
+            supply_factors(m, config, pipe, self.o)
         return m
 
     def _extra(self, stage: Value) -> Value:

@@ -14,7 +14,10 @@ from hw.lib.pipe import Pipe
 from hw.prim.ram import Rom, RomConfig
 from spec.butterfly import twiddle
 
-__all__ = ["TwiddleConfig", "Twiddles"]
+__all__ = ["TwiddleConfig", "Twiddles", "factors_shape", "supply_factors", "turned_lanes"]
+
+PARTS = ("cos", "sin", "minus_cos", "minus_sin")
+"""What is known of a factor's angle."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,9 +94,7 @@ class TwiddleConfig:
     @property
     def o_shape(self) -> ArrayLayout:
         """Of each lane, cosine and sine of the angle less a quarter turn if it was `turned`."""
-        number = signed(self.coefficient_bits)
-        factor = {name: number for name in ("cos", "sin", "minus_cos", "minus_sin")}
-        return ArrayLayout(StructLayout({**factor, "turned": 1}), self.units)
+        return factors_shape(self.units, self.coefficient_bits)
 
 
 class Twiddles(wiring.Component):
@@ -139,39 +140,14 @@ class Twiddles(wiring.Component):
                 at=Cat(stage == level + p + 1 for level in levels),
                 below=Cat(stage > level + p + 1 for level in levels),
                 extra=self._extra(stage),
-                of_lane=Cat(self._turned_by_lane(stage, lane) for lane in range(config.units)),
+                of_lane=turned_lanes(stage, config.units),
                 keep=("cycle",),
             )
             cycle = Value.cast(pipe.cycle)[: config.heap_bits]
             heap = pipe.at | pipe.below & cycle
             address = Mux(pipe.extra.any(), pipe.extra, heap) if p > 1 else heap
             pipe.stage("address", address=address, turns=pipe.at & cycle, keep=("of_lane",))
-            words = []
-            for lane, rom_config in enumerate(config.roms):
-                m.submodules[f"lane{lane}"] = rom = Rom(rom_config)
-                m.d.comb += rom.address.eq(pipe.address)
-                words.append(rom.data)
-            keep: Any = ("of_lane",)
-            pipe.stage("turn", turned=pipe.turns.any(), keep=keep)
-            pipe.through(config.roms[0].latency - 1, keep=(*keep, "turned"))
-            bits = config.coefficient_bits - 1
-            parts: dict[str, Any] = {}
-            for lane, word in enumerate(words):
-                for name, part in (("cos", word[:bits]), ("sin", word[bits:])):
-                    parts[f"{name}{lane}"] = Cat(part, Const(0, 1)).as_signed()
-                    parts[f"minus_{name}{lane}"] = (-part)[: bits + 1].as_signed()
-            turned = pipe.of_lane | pipe.turned.replicate(config.units)
-            pipe.stage("negate", turned_lanes=turned, **parts)
-        m.d.comb += self.o.valid.eq(pipe.valid)
-        for lane in range(config.units):
-            o = self.o.payload[lane]
-            m.d.comb += [
-                o.turned.eq(pipe.turned_lanes[lane]),
-                *(
-                    o[name].eq(getattr(pipe, f"{name}{lane}"))
-                    for name in ("cos", "sin", "minus_cos", "minus_sin")
-                ),
-            ]
+            supply_factors(m, config, pipe, self.o)
         return m
 
     def _extra(self, stage: Value) -> Value:
@@ -183,8 +159,49 @@ class Twiddles(wiring.Component):
             found = Mux(stage == number, base + number - 2, found)
         return found
 
-    def _turned_by_lane(self, stage: Value, lane: int) -> Value:
-        """Whether the bit of k that is a quarter turn is a bit of the lane, and set."""
-        config = self.config
-        bits = [stage == bit + 1 for bit in range(config.log2_units) if lane >> bit & 1]
-        return Cat(bits).any() if bits else Const(0, 1)
+
+def factors_shape(units: int, coefficient_bits: int) -> ArrayLayout:
+    """Of each lane, cosine and sine of the angle less a quarter turn if it was `turned`."""
+    number = signed(coefficient_bits)
+    factor = dict.fromkeys(PARTS, number)
+    return ArrayLayout(StructLayout({**factor, "turned": 1}), units)
+
+
+def turned_lanes(stage: Value, units: int) -> Value:
+    """For each lane, whether the bit of k that is a quarter turn is a bit of the lane, and set."""
+    return Cat(
+        Cat(stage == bit + 1 for bit in range(lane.bit_length()) if lane >> bit & 1).any()
+        if lane
+        else Const(0, 1)
+        for lane in range(units)
+    )
+
+
+def supply_factors(m: Module, config: Any, pipe: Pipe, o: Push) -> None:
+    """From each lane's address to its factor: the table, and the negatives.
+
+    `pipe` holds `address`, `turns`, any of which makes all lanes turned, and `of_lane`. `config`
+    has `units`, `coefficient_bits`, and in `roms` a table for each lane: cosine below, sine above.
+    """
+    words = []
+    for lane, rom_config in enumerate(config.roms):
+        m.submodules[f"lane{lane}"] = rom = Rom(rom_config)
+        m.d.comb += rom.address.eq(pipe.address)
+        words.append(rom.data)
+    pipe.stage("turn", turned=pipe.turns.any(), keep=("of_lane",))
+    pipe.through(config.roms[0].latency - 1, keep=("of_lane", "turned"))
+    bits = config.coefficient_bits - 1
+    parts: dict[str, Any] = {}
+    for lane, word in enumerate(words):
+        for name, part in (("cos", word[:bits]), ("sin", word[bits:])):
+            parts[f"{name}{lane}"] = Cat(part, Const(0, 1)).as_signed()
+            parts[f"minus_{name}{lane}"] = (-part)[: bits + 1].as_signed()
+    turned = pipe.of_lane | pipe.turned.replicate(config.units)
+    pipe.stage("negate", turned_lanes=turned, **parts)
+    m.d.comb += o.valid.eq(pipe.valid)
+    for lane in range(config.units):
+        factor = o.payload[lane]
+        m.d.comb += [
+            factor.turned.eq(pipe.turned_lanes[lane]),
+            *(factor[name].eq(getattr(pipe, f"{name}{lane}")) for name in PARTS),
+        ]

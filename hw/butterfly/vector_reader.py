@@ -7,8 +7,8 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from hw.butterfly.align import Operands, aligned
-from hw.butterfly.back_reader import parts_of, read_members
 from hw.butterfly.divided import DividedConfig
+from hw.butterfly.reader import follow, parts_of, read_members
 from hw.butterfly.walk import Walk
 from hw.lib.credit import CreditFifo
 from hw.lib.pipe import Pipe
@@ -61,19 +61,8 @@ class VectorReader(wiring.Component):
             pad.log2_words, pad.log2_vectors - pad.log2_stream, descending=False
         )
         m.submodules.queue = queue = CreditFifo(config.queue(config.o_shape))
-        ask = Signal(name="ask")
-        m.d.comb += [
-            walk.start.eq(self.start),
-            walk.last_word.eq(self.last_word),
-            walk.last_group.eq(self.last_group),
-            walk.go.eq(queue.grant),
-            ask.eq(walk.busy & queue.grant),
-            queue.take.eq(ask),
-            self.busy.eq(walk.busy),
-            self.done.eq(ask & walk.last),
-            self.read_group.eq(walk.group),
-            self.read_word.eq(walk.word),
-        ]
+        ask = follow(m, self, walk, queue)
+        m.d.comb += queue.take.eq(ask)
         told = ("last", "exponent", "saturated")
         with Pipe(
             m,
