@@ -163,25 +163,26 @@ class Normaliser(wiring.Component):
         config, payload = self.config, self.i.payload
         factor = {key: payload[key] for key in ("mantissa", "exponent", "zero", "tag")}
         valid: Value = self.i.valid
-        values = []
+        values: list[Value] = []
         for behind in range(config.groups):
             first = behind * LANES_A_GROUP
             lanes = range(first, min(first + LANES_A_GROUP, config.lanes))
+            if behind:
+                later = Signal(name=f"valid_{first}")
+                m.d.sync += later.eq(valid)
+                valid = later
+                factor = {key: delay(m, f"{key}_{first}", each, 1) for key, each in factor.items()}
             sums = [delay(m, f"sum_{lane}", payload.sum[lane], behind) for lane in lanes]
             with Pipe(
                 m, f"lanes_{first}", latency=config.group_latency, valid=valid, **factor
             ) as p:
                 self._normalise(m, p, first, sums)
-                ahead = config.groups - 1 - behind
-                values += [
-                    delay(m, f"value_{lane}", getattr(p, f"x_{k}"), ahead)
-                    for k, lane in enumerate(lanes)
-                ]
-                m.d.comb += [self.o.valid.eq(p.valid), self.o.payload.tag.eq(p.tag)] * (not ahead)
-            later = Signal(name=f"valid_{first}")
-            m.d.sync += later.eq(valid)
-            factor = {key: delay(m, f"{key}_{first}", value, 1) for key, value in factor.items()}
-            valid = later
+            if behind == config.groups - 1:
+                m.d.comb += [self.o.valid.eq(p.valid), self.o.payload.tag.eq(p.tag)]
+            values += [
+                delay(m, f"value_{lane}", getattr(p, f"x_{k}"), config.groups - 1 - behind)
+                for k, lane in enumerate(lanes)
+            ]
         m.d.comb += [self.o.payload.value[k].eq(value) for k, value in enumerate(values)]
         return m
 
