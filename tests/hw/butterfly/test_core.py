@@ -12,31 +12,21 @@ from hw.butterfly.core import ButterflyCore
 from hw.butterfly.timing import ButterflyTiming
 from sim.cycle.butterfly import JobSize, butterfly_cycles
 from spec import Butterfly, SpecError
-from tests.support.bench import RandomStalls, run
 from tests.support.butterfly import CONFIGS, expected, inputs, random_job, sizes
+from tests.support.butterfly_run import STALLS, check_streams, run_core
 
 STREAMS = {"i_job": "jobs", "i": "accepted", "i_weights": "weights", "o": "delivered"}
 
 
 def ran(config, jobs, stalls=None, budget=20_000):
     want = expected(config, jobs)
-    got = run(
-        ButterflyCore(config),
-        inputs(config, jobs),
-        stalls=stalls,
-        expect=len(want),
-        cycles_budget=budget,
-    )
-    assert got.outputs["o"] == want
-    return got
+    return run_core(ButterflyCore(config), inputs(config, jobs), want, stalls=stalls, budget=budget)
 
 
 def check_cycles(config, jobs, got):
-    """Every transfer of every stream happens in the very cycle that the model has for it."""
-    model = butterfly_cycles(config, sizes(jobs))
-    for stream, field in STREAMS.items():
-        if stream in got.cycles:
-            assert got.cycles[stream] == getattr(model, field), stream
+    """The streams that the core has keep to the model."""
+    streams = {stream: field for stream, field in STREAMS.items() if stream in got.cycles}
+    check_streams(got, butterfly_cycles(config, sizes(jobs)), streams)
 
 
 def mixed_jobs(config):
@@ -55,13 +45,6 @@ def test_core_equals_golden_and_cycle_model(name):
     config = CONFIGS[name]
     jobs = mixed_jobs(config)
     check_cycles(config, jobs, ran(config, jobs))
-
-
-STALLS = {
-    "starved": {"i": RandomStalls(probability=0.6, seed=1)},
-    "blocked": {"o": RandomStalls(probability=0.7, seed=2)},
-    "all": RandomStalls(probability=0.3, seed=3),
-}
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from hw.butterfly.two_layer import TwoLayerCore
 from sim.cycle.two_layer import BlockSize, two_layer_cycles
 from spec import Butterfly, SpecError
 from spec.butterfly import division
-from tests.support.bench import RandomStalls, run
 from tests.support.butterfly import expected, inputs, random_job
+from tests.support.butterfly_run import STALLS, check_streams, run_core
 from tests.support.two_layer import DIVIDED
 
 SLOW = pytest.mark.slow
@@ -19,16 +19,8 @@ STREAMS = {"i_job": "jobs", "i": "accepted", "o": "delivered"}
 
 
 def ran(config, jobs, stalls=None):
-    want = expected(config, jobs)
-    got = run(
-        TwoLayerCore(config),
-        inputs(config, jobs),
-        stalls=stalls,
-        expect=len(want),
-        cycles_budget=2000 + 40 * len(want),
-    )
-    assert got.outputs["o"] == want
-    return got
+    want, given = expected(config, jobs), inputs(config, jobs)
+    return run_core(TwoLayerCore(config), given, want, stalls=stalls, budget=2000 + 40 * len(want))
 
 
 def block_sizes(config, jobs):
@@ -36,10 +28,7 @@ def block_sizes(config, jobs):
 
 
 def check_cycles(config, jobs, got):
-    """Every transfer of every stream happens in the very cycle that the model has for it."""
-    model = two_layer_cycles(config, block_sizes(config, jobs))
-    for stream, field in STREAMS.items():
-        assert got.cycles[stream] == getattr(model, field), stream
+    check_streams(got, two_layer_cycles(config, block_sizes(config, jobs)), STREAMS)
 
 
 def jobs_of(config):
@@ -63,13 +52,6 @@ def test_divided_vectors_equal_golden_and_cycle_model(name):
     config = DIVIDED[name]
     jobs = jobs_of(config)
     check_cycles(config, jobs, ran(config, jobs))
-
-
-STALLS = {
-    "starved": {"i": RandomStalls(probability=0.6, seed=1)},
-    "blocked": {"o": RandomStalls(probability=0.7, seed=2)},
-    "all": RandomStalls(probability=0.3, seed=3),
-}
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from hw.butterfly.two_layer import TwoLayerCore
 from sim.cycle.two_layer import BlockSize, two_layer_cycles
 from sim.golden.mixing import butterflies, plain_butterflies
 from spec import Butterfly, SpecError
-from tests.support.bench import RandomStalls, run
+from tests.support.butterfly_run import STALLS, check_streams, run_core
 from tests.support.two_layer import MIXING, expected, inputs, random_blocks, sizes
 
 SLOW = pytest.mark.slow
@@ -16,24 +16,12 @@ STREAMS = {"i_job": "jobs", "i": "accepted", "o": "delivered"}
 
 
 def ran(config, jobs, stalls=None):
-    want = expected(config, jobs)
-    budget = 1000 + 40 * len(want)
-    got = run(
-        TwoLayerCore(config),
-        inputs(config, jobs),
-        stalls=stalls,
-        expect=len(want),
-        cycles_budget=budget,
-    )
-    assert got.outputs["o"] == want
-    return got
+    want, given = expected(config, jobs), inputs(config, jobs)
+    return run_core(TwoLayerCore(config), given, want, stalls=stalls, budget=1000 + 40 * len(want))
 
 
 def check_cycles(config, jobs, got):
-    """Every transfer of every stream happens in the very cycle that the model has for it."""
-    model = two_layer_cycles(config, sizes(config, jobs))
-    for stream, field in STREAMS.items():
-        assert got.cycles[stream] == getattr(model, field), stream
+    check_streams(got, two_layer_cycles(config, sizes(config, jobs)), STREAMS)
 
 
 def plan_of(config):
@@ -54,13 +42,6 @@ def test_mixing_equals_golden_and_cycle_model(name):
     config = MIXING[name]
     jobs = random_blocks(config, plan_of(config))
     check_cycles(config, jobs, ran(config, jobs))
-
-
-STALLS = {
-    "starved": {"i": RandomStalls(probability=0.6, seed=1)},
-    "blocked": {"o": RandomStalls(probability=0.7, seed=2)},
-    "all": RandomStalls(probability=0.3, seed=3),
-}
 
 
 @pytest.mark.parametrize(
