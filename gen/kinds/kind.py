@@ -9,6 +9,7 @@ from amaranth.lib import wiring
 
 from hw.bus.registers import Identity
 from hw.bus.system import System
+from spec.told import told
 
 __all__ = ["Kind"]
 
@@ -56,7 +57,7 @@ class Kind(ABC):
 
     def told(self, description: Any) -> dict[str, Any]:
         """The description as plain data that covers everything that decides behaviour."""
-        return dataclasses.asdict(description)
+        return told(description)
 
     @abstractmethod
     def sections(self, config: Any) -> dict[str, Any]:
