@@ -1,6 +1,7 @@
 """Descriptions told in a manifest and read back compute the same bits, without any gateware."""
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from spec.told import read_description, told
 from tests.support.attention import random_operands
 
 
-def again(name):
+def again(name: str) -> Any:
     description = PRESETS[name].description
     kind = type(description).__name__.lower()
     return read_description(kind, json.loads(json.dumps(told(description))))
@@ -21,7 +22,8 @@ def again(name):
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_what_is_read_is_what_was_told(name):
-    description, read = PRESETS[name].description, again(name)
+    description: Any = PRESETS[name].description
+    read = again(name)
     assert told(read) == told(description)
     if not isinstance(description, Attention):
         assert read == description
