@@ -69,6 +69,11 @@ class Design:
         return self.kind.system(self.config, identity)
 
     @property
+    def cores(self) -> "dict[str, Design]":
+        """The designs that run from registers of their own, by name: this one alone."""
+        return {self.kind.name: self}
+
+    @property
     def hardware(self) -> dict[str, Any]:
         """The configuration's fields apart from what is computed."""
         return self.kind.hardware_of(self.config)
