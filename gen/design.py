@@ -17,11 +17,9 @@ from gen.settings import nearest, parse_settings
 from hw.bus.registers import Identity
 from hw.bus.system import System
 from spec import SpecError
+from spec.registers import INTERFACE_VERSION
 
 __all__ = ["INTERFACE_VERSION", "Design", "load_design"]
-
-INTERFACE_VERSION = 1
-"""Raised whenever the meaning or the order of a port, stream or register changes."""
 
 
 @dataclass(frozen=True, kw_only=True)
