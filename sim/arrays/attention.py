@@ -10,8 +10,15 @@ from numpy.typing import NDArray
 
 from sim.arrays.files import check_mask, require
 from sim.golden.attention import attention
-from sim.golden.masks import compile_bitmap, compile_columns
+from sim.golden.masks import (
+    classes_of_bitmap,
+    classes_of_columns,
+    classes_of_expr,
+    compile_bitmap,
+    compile_columns,
+)
 from spec import Attention, SpecError
+from spec.expr import Expr, TileClass
 from spec.tiles import BlockBitmap, ColumnIntervals, TileGrid
 
 __all__ = [
@@ -20,11 +27,13 @@ __all__ = [
     "Loaded",
     "Result",
     "Tiling",
+    "check_ring",
     "golden",
     "lines",
     "read",
     "result",
     "summary",
+    "visited_tiles",
 ]
 
 NAMES = ("q", "k", "v", "mask")
@@ -106,6 +115,55 @@ def read(path: Path, arrays: Mapping[str, NDArray[Any]], layer: Attention, tilin
     if 0 in (q.shape[1], k.shape[1]):
         return Heads(q, k, v, mask, (None,))
     return Heads(q, k, v, mask, _load(path, layer, tiling, mask))
+
+
+def check_ring(path: Path, tiling: Tiling, most: int, tiles: Sequence[NDArray[np.int64]]) -> None:
+    """Refuse what the core would refuse, before it runs.
+
+    Parameters
+    ----------
+    most
+        Tiles that the core's score ring holds.
+    tiles
+        Of every head: (row blocks,) tiles that are visited.
+    """
+    for head, visited in enumerate(tiles):
+        if visited.max() > most:
+            raise SpecError(
+                f"{path}: in head {head} queries from {int(visited.argmax()) * tiling.rows} see "
+                f"{visited.max()} tiles, more than the score ring's score_tiles = {most}; "
+                f"--set score_tiles={visited.max()} holds them"
+            )
+
+
+def visited_tiles(layer: Attention, tiling: Tiling, work: Heads) -> list[NDArray[np.int64]]:
+    """Of every head: (row blocks,) tiles that are visited, as many as the gates visit."""
+    heads, queries, keys = work.q.shape[0], work.q.shape[1], work.k.shape[1]
+    grid = TileGrid(tiling.rows, tiling.columns, queries, keys)
+    own = layer.mask_expr
+    varies = own is not None and "h" in own.variables
+    known: dict[tuple[int, int], NDArray[np.int64]] = {}
+    found = []
+    for head in range(heads):
+        mask = work.loaded[0 if len(work.loaded) == 1 else head]
+        key = (id(mask), head if mask is None and varies else 0)
+        if key not in known:
+            known[key] = _visited(own, grid, head, mask)
+        found.append(known[key])
+    return found
+
+
+def _visited(own: Expr | None, grid: TileGrid, head: int, mask: Loaded) -> NDArray[np.int64]:
+    match mask:
+        case BlockBitmap():
+            classes = classes_of_bitmap(mask)
+        case ColumnIntervals():
+            classes = classes_of_columns(mask, grid)
+        case None:
+            if own is None:
+                return np.full(grid.row_blocks, grid.key_tiles, np.int64)
+            classes = classes_of_expr(own, grid, h=head)
+    return (classes != TileClass.EMPTY).sum(axis=1)
 
 
 def golden(layer: Attention, work: Heads, cycles: int, tiles: int) -> Result:

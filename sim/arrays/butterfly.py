@@ -170,7 +170,7 @@ def multiplied(
     butterfly: Butterfly,
     y: Sequence[Integers],
     exponent: Sequence[Integers],
-    saturated: Sequence[NDArray[np.bool_]],
+    saturated: Sequence[NDArray[Any]],
     cycles: int,
 ) -> Multiplied:
     """The results of stacked matrices side by side, and what is beyond the outputs cut off."""

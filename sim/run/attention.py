@@ -14,7 +14,6 @@ from sim.bench.attention import cycles_per_second, simulate
 from sim.bench.runner import BenchError
 from sim.cycle.heads import head_answers, head_cycles, visible_tiles
 from sim.run.runner import Runner
-from spec import SpecError
 
 __all__ = ["AttentionRunner"]
 
@@ -28,8 +27,9 @@ class AttentionRunner(Runner):
         """Operands and mask, checked against the layer and the core."""
         config: AttentionConfig = design.config
         work = of.read(path, given, config.layer, config)
-        if not work.nothing:
-            _check_ring(path, config, work)
+        if not work.nothing and config.most_tiles is not None:
+            tiles = [visible_tiles(each) for each in _answers(config, work)]
+            of.check_ring(path, config, config.most_tiles, tiles)
         return work
 
     def golden(self, design: Design, work: Heads) -> Result:
@@ -80,18 +80,3 @@ class AttentionRunner(Runner):
 def _answers(config: AttentionConfig, work: Heads) -> list[Any]:
     loaded = list(work.loaded) * (work.q.shape[0] if len(work.loaded) == 1 else 1)
     return head_answers(config, work.q.shape[1], work.k.shape[1], loaded)
-
-
-def _check_ring(path: Path, config: AttentionConfig, work: Heads) -> None:
-    """Refuse what the core would refuse, before it runs."""
-    most = config.most_tiles
-    if most is None:
-        return
-    for head, answers in enumerate(_answers(config, work)):
-        tiles = visible_tiles(answers)
-        if tiles.max() > most:
-            raise SpecError(
-                f"{path}: in head {head} queries from {int(tiles.argmax()) * config.rows} see "
-                f"{tiles.max()} tiles, more than the score ring's score_tiles = {most}; "
-                f"--set score_tiles={tiles.max()} holds them"
-            )
