@@ -9,9 +9,12 @@ from gen.design import load_design
 from sim.bench.axi import Frame, Quiet, Read, Receive, Send, Step, Wait, Write
 from sim.bench.runner import BenchError
 from tests.support.attention_on_bus import QUERIES, SETTINGS, AttentionOnBus
-from tests.support.bus_session import frames_of, words_of
+from tests.support.bus_session import emit_on_uart, frames_of, words_of
+from tests.support.butterfly import random_job
+from tests.support.butterfly_on_bus import ButterflyOnBus
 from tests.support.softmax import random_rows
 from tests.support.softmax_on_bus import SoftmaxOnBus
+from tests.support.uart_script import run_uart_script
 
 pytestmark = pytest.mark.cosim
 pytest.importorskip("cocotbext.uart")
@@ -143,3 +146,46 @@ def test_attention_gives_what_the_golden_model_says_from_a_mask_loaded_at_run_ti
     assert next(reads) == host.registers["error_stream"].field("k").mask
     np.testing.assert_array_equal(built.told(next(frames), 1)[0], built.wanted([0])[0])
     assert next(reads) == 0
+
+
+@pytest.mark.slow
+def test_the_cores_of_an_accelerator_run_at_once_and_know_nothing_of_each_other(tmp_path):
+    """Both begin before either has data; an error of one is that one's alone."""
+    design = load_design("accelerator_tiny")
+    manifest = emit_on_uart(design, tmp_path / "out")
+    cores = design.cores
+    attention = AttentionOnBus(cores["attention"], tmp_path, bus="uart", manifest=manifest)
+    butterfly = ButterflyOnBus(cores["butterfly"], tmp_path, bus="uart", manifest=manifest)
+    job = random_job(butterfly.config, 16, 2, transform="fft", order="decreasing", seed=3)
+    mask, loaded = attention.masks()["bitmap"]
+    beyond = 2 << 12
+    script = [
+        *(("attention", step) for step in attention.load(loaded)),
+        *(("attention", step) for step in attention.start(0, 1, "bitmap")),
+        ("butterfly", butterfly.host.read("status")),
+        *(("butterfly", step) for step in butterfly.start(job)),
+        ("butterfly", butterfly.host.write("vectors", count=1)),
+        ("attention", Read(beyond)),
+        ("attention", attention.host.read("error")),
+        *(("butterfly", step) for step in butterfly.send(job)),
+        *(("attention", step) for step in attention.send([0])),
+        *(("attention", step) for step in attention.receive(1)),
+        *(("butterfly", step) for step in butterfly.receive(job)),
+        *(("butterfly", step) for step in butterfly.host.clear("locked")),
+        ("butterfly", butterfly.host.read("error")),
+    ]
+    results = run_uart_script(
+        tmp_path / "out", script, work=tmp_path / "run", cycles=200_000, seconds=300
+    )
+    reads = [
+        each for (_, step), each in zip(script, results, strict=True) if isinstance(step, Read)
+    ]
+    status, none, quiet, of_attention, of_butterfly, cleared = reads
+    assert (status["data"], status["lights"]) == (0, [1, 0])
+    assert (none["resp"], none["lights"]) == (2, [1, 1])
+    assert (quiet["data"], of_attention["data"]) == (0, 0)
+    assert butterfly.host.causes(of_butterfly["data"]) == {"locked"}
+    assert (cleared["data"], cleared["lights"]) == (0, [0, 0])
+    of_heads, of_vectors = frames_of(results)
+    np.testing.assert_array_equal(attention.told(of_heads, 1)[0], attention.wanted([0], mask)[0])
+    assert [butterfly.told(row) for row in of_vectors] == butterfly.wanted(job)

@@ -219,10 +219,12 @@ if JOB in os.environ:  # inside the simulator
             return {"resp": OKAY}
 
         def read(self, address: int) -> dict[str, Any]:
+            lights = [int(self.dut.busy.value), int(self.dut.error.value)]
             try:
-                return {"data": self.link.read(self.core["base"] + address), "resp": OKAY}
+                data, resp = self.link.read(self.core["base"] + address), OKAY
             except Refused:
-                return {"data": 0, "resp": SLVERR}
+                data, resp = 0, SLVERR
+            return {"data": data, "resp": resp, "lights": lights}
 
         def poll(self, address: int, mask: int, value: int) -> dict[str, Any]:
             reads = 1
