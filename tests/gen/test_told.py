@@ -6,23 +6,27 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gen.design import Design
+from gen.design import Design, load_design
 from gen.presets import PRESETS
 from sim.golden.attention import attention
 from spec import Attention, SpecError
 from spec.told import read_description, told
 from tests.support.attention import random_operands
 
+DESIGNS: dict[str, Design] = {
+    f"{name} {core}": design for name in PRESETS for core, design in load_design(name).cores.items()
+}
+"""Every core of every preset."""
+
 
 def again(name: str) -> Any:
-    description = PRESETS[name].description
-    kind = type(description).__name__.lower()
-    return read_description(kind, json.loads(json.dumps(told(description))))
+    description = DESIGNS[name].description
+    return read_description(DESIGNS[name].kind.name, json.loads(json.dumps(told(description))))
 
 
-@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("name", DESIGNS)
 def test_what_is_read_is_what_was_told(name):
-    description: Any = PRESETS[name].description
+    description = DESIGNS[name].description
     read = again(name)
     assert told(read) == told(description)
     if not isinstance(description, Attention):
@@ -39,9 +43,10 @@ def test_what_is_read_is_what_was_told(name):
     "name", ["attention_alibi_softcap", "attention_retention", "attention_lut2d"]
 )
 def test_what_is_read_gives_the_same_outputs(name):
-    design = Design.of(name, PRESETS[name].description)
+    design = DESIGNS[f"{name} attention"]
     q, k, v = random_operands(design.config, 20, 33, seed=1)
-    wanted, got = (attention(layer, q, k, v) for layer in (design.description, again(name)))
+    layers = (design.description, again(f"{name} attention"))
+    wanted, got = (attention(layer, q, k, v) for layer in layers)
     np.testing.assert_array_equal(got.o, wanted.o)
     np.testing.assert_array_equal(got.empty, wanted.empty)
     assert wanted.o.any()
