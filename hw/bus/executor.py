@@ -8,7 +8,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.bus.link_config import LinkConfig
-from hw.bus.register_file import ADDRESS_BITS, AccessSignature
+from hw.bus.register_file import AccessSignature
 from hw.lib.credit import Push, PushSignature
 from hw.prim.ram import RamRead, RamReadSignature
 from spec.link import (
@@ -54,7 +54,7 @@ class Then(Enum):
 
 def core_members(config: LinkConfig) -> dict[str, wiring.Member]:
     """The register access port, and the streams to and from the core."""
-    members: dict[str, wiring.Member] = {"registers": Out(AccessSignature())}
+    members: dict[str, wiring.Member] = {"registers": Out(AccessSignature(config.address_bits))}
     for k, width in enumerate(config.send_widths):
         members[f"o_core_{k}"] = Out(stream.Signature(width))
     for k, width in enumerate(config.receive_widths):
@@ -297,12 +297,13 @@ class Executor(wiring.Component):
 
     def _act(self, m: Module) -> None:
         """ACT: look at the arguments, the last of which is in the highest byte."""
+        beyond = self.word[-8 * ADDRESS_BYTES :][self.config.address_bits :]
         with m.State("ACT"):
             m.d.sync += self.which.eq(self.word[-8:])
             m.next = "ANSWER"
             with m.Switch(self.kind):
                 with m.Case(Kind.READ, Kind.WRITE):
-                    with m.If(self.word[-8 * ADDRESS_BYTES + ADDRESS_BITS :] == 0):
+                    with m.If(~beyond.any() if len(beyond) else Const(1, 1)):
                         m.next = "ASK"
                     with m.Else():
                         m.d.sync += self.status.eq(Status.REFUSED)
