@@ -70,7 +70,8 @@ class Device:
     logic_cell: str
 
 
-def _ecp5(size: str, package: str, speed: int) -> Device:
+def ecp5(size: str, package: str, speed: int) -> Device:
+    """An ECP5 by the router's names: ``ecp5("85k", "CABGA381", speed=6)``."""
     return Device(
         target=Target.ECP5,
         synthesis="synth_ecp5",
@@ -102,8 +103,8 @@ FEW_ENABLES = "-dffe_min_ce_use 8"
 """Eight logic cells of iCE40 share an enable. One for fewer registers is a gate before each: with
 hundreds of small sets the placer finds no room from nine tenths of a chip on."""
 
-ECP5_85F = _ecp5("85k", "CABGA381", speed=6)
-ECP5_25F = _ecp5("25k", "CABGA381", speed=6)
+ECP5_85F = ecp5("85k", "CABGA381", speed=6)
+ECP5_25F = ecp5("25k", "CABGA381", speed=6)
 # Without -dsp: that pass of Yosys 0.70 takes the registers of the SB_MAC16 that we instantiate for
 # ones of its own, and switches them off; products come a cycle or two early.
 ICE40_UP5K = _ice40(Target.ICE40, f"synth_ice40 -device u {FEW_ENABLES}", "up5k", "sg48")
