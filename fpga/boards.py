@@ -91,6 +91,8 @@ class Board:
         PLL's own pad, SB_PLL40_CORE elsewhere.
     loader
         What openFPGALoader is told about the board.
+    own_loader
+        The program that amaranth-boards loads it with, if that is another, and what it is told.
     serial_pins
         Balls of the serial line, receive and transmit, and what is said of them, for a board that
         has no bridge: pins for an adapter.
@@ -106,6 +108,7 @@ class Board:
     reset: tuple[str | int, ...] | None = None
     pll: str = "EHXPLLL"
     loader: tuple[str, ...] = ()
+    own_loader: tuple[str, ...] = ()
     serial_pins: tuple[str, str] | None = None
 
     @functools.cached_property
@@ -192,6 +195,7 @@ BOARDS = {
             reset=("button", 0),
             pll="SB_PLL40_PAD",
             loader=("--board", "ice40_generic"),
+            own_loader=("iceprog",),
         ),
         Board(
             name="ice40_hx8k_b_evn",
@@ -203,6 +207,7 @@ BOARDS = {
             error=("led", 1),
             pll="SB_PLL40_CORE",
             loader=("--board", "ice40_generic"),
+            own_loader=("iceprog",),
         ),
     )
 }
