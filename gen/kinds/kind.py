@@ -46,6 +46,10 @@ class Kind(ABC):
     def configure(self, description: Any, hardware: Mapping[str, Any]) -> Any:
         """The configuration; what `hardware` does not name is chosen to suit the description."""
 
+    def parts(self, description: Any, config: Any) -> dict[str, tuple[Any, Any]]:
+        """The cores that have registers of their own, by name: description and configuration."""
+        return {self.name: (description, config)}
+
     @abstractmethod
     def unit(self, config: Any) -> wiring.Component:
         """The unit, to be elaborated once."""

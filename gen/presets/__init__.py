@@ -1,5 +1,6 @@
 """Named, tested descriptions, one module per subject."""
 
+from gen.presets.accelerator import PRESETS as ACCELERATOR
 from gen.presets.attention import PRESETS as ATTENTION
 from gen.presets.butterfly import PRESETS as BUTTERFLY
 from gen.presets.preset import Preset
@@ -7,5 +8,5 @@ from gen.presets.softmax import PRESETS as SOFTMAX
 
 __all__ = ["PRESETS", "Preset"]
 
-PRESETS: dict[str, Preset] = {**SOFTMAX, **ATTENTION, **BUTTERFLY}
+PRESETS: dict[str, Preset] = {**SOFTMAX, **ATTENTION, **BUTTERFLY, **ACCELERATOR}
 """Every preset by name."""

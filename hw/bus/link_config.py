@@ -12,6 +12,7 @@ from spec.link import (
     FEWEST_BUFFER_BYTES,
     HEAD_BYTES,
     MOST_BUFFER_BYTES,
+    MOST_MAPS,
     NONCE_BYTES,
     REGISTER_BYTES,
     RUN_BYTES,
@@ -26,7 +27,6 @@ MOST_STREAMS = 16
 MOST_PATIENCE_CYCLES = 1 << 20
 OTHER_BYTES = HEAD_BYTES + CRC_BYTES + 1 + 1
 """Of a request or an answer with one word: head, CRC, a stream's number, a code of COBS."""
-MOST_MAPS = 1 << 8 * ADDRESS_BYTES - ADDRESS_BITS
 
 
 @dataclass(frozen=True, kw_only=True)
