@@ -1,0 +1,192 @@
+"""The chips and boards that a design is planned for: what they hold, how fast cores run on them.
+
+Resources are those of nextpnr's databases. Clocks are nextpnr's after routing, of the slowest of
+the seeds that were tried, as the tables in ``docs/measured/`` have them; where nothing was measured
+it says so beside the number. How a board's pins are used is `fpga.boards`' matter.
+"""
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hw.prim.target import Target
+from spec.errors import SpecError
+
+__all__ = ["BOARDS", "CHIPS", "Board", "Chip", "Resources", "board_of"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resources:
+    """What a chip has of each cell, or what a design takes.
+
+    Parameters
+    ----------
+    logic_cells
+        Look-up tables of four inputs as the router counts their places, carries and distributed
+        memory included: TRELLIS_COMB on ECP5; on iCE40 logic cells of one table and one register.
+    flip_flops
+        Registers.
+    multipliers
+        MULT18X18D, or SB_MAC16.
+    block_rams
+        DP16KD of 18 kbit, or SB_RAM40_4K of 4 kbit.
+    single_port_rams
+        SB_SPRAM256KA of 256 kbit.
+    """
+
+    logic_cells: int = 0
+    flip_flops: int = 0
+    multipliers: int = 0
+    block_rams: int = 0
+    single_port_rams: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chip:
+    """An FPGA.
+
+    Parameters
+    ----------
+    name
+        As its maker calls it.
+    target
+        Whose cells the primitives are filled with.
+    resources
+        What it holds.
+    clocks_mhz
+        Kind of core, or ``link`` -> the clock that it was seen to reach.
+    guessed
+        Those of `clocks_mhz` that nobody measured on this chip.
+    """
+
+    name: str
+    target: Target
+    resources: Resources
+    clocks_mhz: Mapping[str, float]
+    guessed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Board:
+    """A board.
+
+    Parameters
+    ----------
+    name
+        As on the command line.
+    chip
+        What is on it.
+    platform
+        The class in amaranth-boards that has its pins, as ``module.Class``.
+    baud
+        Bits a second at which its bridge to the host's USB, or an adapter at its pins, is used.
+    """
+
+    name: str
+    chip: Chip
+    platform: str
+    baud: int
+
+
+ECP5_CLOCKS: Mapping[str, float] = {
+    "attention": 140,  # attention_area.md: 8 x 8 arrays on an 85F, speed 6
+    "butterfly": 164,  # butterfly_area.md: butterfly_1024; FFTs alone 199
+    "softmax": 132,  # softmax.md: lut2d; exact 166, rexp 177
+    "link": 120,  # link.md: words of 64 bits
+}
+"""At speed grade 6. Grade 8 is faster, and was not measured."""
+
+
+def _ecp5(name: str, cells: int, multipliers: int, block_rams: int) -> Chip:
+    return Chip(
+        name=name,
+        target=Target.ECP5,
+        resources=Resources(
+            logic_cells=cells,
+            flip_flops=cells,
+            multipliers=multipliers,
+            block_rams=block_rams,
+        ),
+        clocks_mhz=ECP5_CLOCKS,
+    )
+
+
+ECP5_25F = _ecp5("LFE5U-25F", 24288, 28, 56)
+ECP5_45F = _ecp5("LFE5U-45F", 43848, 72, 108)
+ECP5_85F = _ecp5("LFE5U-85F", 83640, 156, 208)
+ICE40_UP5K = Chip(
+    name="iCE40UP5K",
+    target=Target.ICE40,
+    resources=Resources(
+        logic_cells=5280, flip_flops=5280, multipliers=8, block_rams=30, single_port_rams=4
+    ),
+    clocks_mhz={
+        "attention": 41,  # attention_ice40.md: 2 x 2, E = 1
+        "butterfly": 55,  # butterfly_area.md: one unit
+        "softmax": 45,  # softmax.md: exact on one lane
+        "link": 41,  # link.md
+    },
+)
+ICE40_HX8K = Chip(
+    name="iCE40HX8K",
+    target=Target.ICE40_HX,
+    resources=Resources(logic_cells=7680, flip_flops=7680, block_rams=32),
+    clocks_mhz={
+        "attention": 60,  # the softmax's gain over a UP5K, on the core's 41 MHz there
+        "butterfly": 60,
+        "softmax": 79,  # softmax.md: exact on one lane
+        "link": 70,
+    },
+    guessed=("attention", "butterfly", "link"),
+)
+CHIPS = (ECP5_25F, ECP5_45F, ECP5_85F, ICE40_UP5K, ICE40_HX8K)
+"""Every chip."""
+
+FT231X = 3_000_000
+FT2232H = 12_000_000
+"""Most bits a second of two bridges between USB and a serial line."""
+
+BOARDS = {
+    board.name: board
+    for board in (
+        Board(name="ulx3s_85f", chip=ECP5_85F, platform="ulx3s.ULX3S_85F_Platform", baud=FT231X),
+        Board(name="ulx3s_25f", chip=ECP5_25F, platform="ulx3s.ULX3S_25F_Platform", baud=FT231X),
+        Board(
+            name="orangecrab_25f",
+            chip=ECP5_25F,
+            platform="orangecrab_r0_2.OrangeCrabR0_2_25FPlatform",
+            baud=FT231X,  # it has no bridge: an adapter at its pins
+        ),
+        Board(name="ecpix5_85f", chip=ECP5_85F, platform="ecpix5.ECPIX585Platform", baud=FT2232H),
+        Board(name="ecpix5_45f", chip=ECP5_45F, platform="ecpix5.ECPIX545Platform", baud=FT2232H),
+        Board(
+            name="icebreaker",
+            chip=ICE40_UP5K,
+            platform="icebreaker.ICEBreakerPlatform",
+            baud=FT231X,  # the bridge does 12 Mbaud, the link a quarter of its clock
+        ),
+        Board(
+            name="ice40_hx8k_b_evn",
+            chip=ICE40_HX8K,
+            platform="ice40_hx8k_b_evn.ICE40HX8KBEVNPlatform",
+            baud=FT2232H,
+        ),
+    )
+}
+"""Every board by name."""
+
+
+def board_of(name: str) -> Board:
+    """The board of that name.
+
+    Raises
+    ------
+    SpecError
+        There is none; the text names the nearest, and all.
+    """
+    if name not in BOARDS:
+        (near,) = difflib.get_close_matches(name, list(BOARDS), n=1, cutoff=0.0)
+        raise SpecError(
+            f"--board {name}: there is no such board; nearest is {near} (of {', '.join(BOARDS)})"
+        )
+    return BOARDS[name]
