@@ -130,10 +130,11 @@ class Sequencer(wiring.Component):
         left: Any = Signal.like(job.vectors, name="left")
         enough, in_use, taken_1 = Signal(), Signal(), Signal()
         same, finished, too_many = Signal(), Signal(), Signal()
-        restart = Signal(name="restart_now")
-        m.d.comb += self.restart.eq(restart)
+        restart, job_done = Signal(name="restart_now"), Signal()
+        m.d.comb += [self.restart.eq(restart), self.i.ready.eq(job_done)]
         m.d.sync += [
             restart.eq(0),
+            job_done.eq(0),
             # Settled when it is looked at: what is left rests for cycles before.
             too_many.eq(greater(left, capacity)),
             taken_1.eq(taken),
@@ -184,10 +185,10 @@ class Sequencer(wiring.Component):
                 m.d.sync += offered.eq(1)
                 m.next = "OFFER"
             with m.State("OFFER"), m.If(taken_1):
+                m.d.sync += job_done.eq(finished)
                 m.next = "NEXT"
             with m.State("NEXT"):
                 with m.If(finished):
-                    m.d.comb += self.i.ready.eq(1)
                     m.next = "TAKE"
                 with m.Else():
                     m.next = "SIZE"
