@@ -28,6 +28,16 @@ def test_an_output_that_is_no_longer_true_is_replaced_and_seconds_are_kept():
     assert replay(text) == text.replace("old", "a\nb")
 
 
+def test_a_command_that_goes_on_does_so_to_the_end_of_its_block():
+    """Its pid is in a file; it would sleep for longer than anything here waits."""
+    text = (
+        "```\n$ sh -c 'echo $$ > pid; echo up; exec sleep 900' &\nold\n"
+        "$ kill -0 $(cat pid) && echo there\nthere\n```\n\n"
+        "```\n$ kill -0 $(cat pid) 2>&- || echo gone\ngone\n```\n"
+    )
+    assert replay(text) == text.replace("old", "up")
+
+
 def test_a_command_that_fails_is_told():
     with pytest.raises(RuntimeError, match=r"exit 3\nends with exit code 3"):
         replay("```\n$ exit 3\n```\n")
