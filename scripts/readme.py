@@ -3,7 +3,7 @@
 Run from the repository's root:  python -m scripts.readme
 
 A block is a console's where its first line begins with ``$``. Commands that set up are left out.
-A command's output stays as it is where nothing but seconds differs. One that ends with ``&`` goes
+A command's output stays as it is where nothing but time differs. One that ends with ``&`` goes
 on behind the following ones, once it has printed its first line, to the end of its block.
 """
 
@@ -25,9 +25,9 @@ ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
 CONSOLE = re.compile(r"(?<=^```\n)\$ .*?(?=^```$)", re.M | re.S)
 FILE = re.compile(r"here `(\w+\.py)`:\n\n```python\n(.*?)^```$", re.M | re.S)
-SECONDS = re.compile(r": \d+\.\d s$", re.M)
+SECONDS = re.compile(r"(: \d+\.\d s|, \d+\.\d kB/s)$", re.M)
 LEFT_OUT = ("source ", "scripts/setup ")
-LIMIT_SECONDS = 300
+LIMIT_SECONDS, SETTLE_SECONDS = 300, 0.5
 
 
 def replay(text: str) -> str:
@@ -95,7 +95,11 @@ def _begin(command: str, how: dict[str, Any], behind: contextlib.ExitStack) -> s
     assert child.stdout is not None
     if not select.select([child.stdout], [], [], LIMIT_SECONDS)[0]:
         raise RuntimeError(f"{command} &\nprints nothing in {LIMIT_SECONDS} s")
-    return child.stdout.readline().rstrip("\n")
+    line = child.stdout.readline()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        child.wait(SETTLE_SECONDS)
+        raise RuntimeError(f"{command} &\nends at once:\n{line}{child.stdout.read()}")
+    return line.rstrip("\n")
 
 
 def _end(child: "subprocess.Popen[str]") -> None:

@@ -88,7 +88,7 @@ def simulate_board(
     watcher.start()
     try:
         run_bench(
-            [verilog],
+            [verilog.absolute()],
             top=top,
             module=__name__,
             folder=folder,

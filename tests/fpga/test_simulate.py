@@ -157,7 +157,9 @@ def test_two_cores_at_one_port_and_a_mask_a_head(tmp_path_factory, tmp_path):
 @cosim
 def test_a_bound_of_cycles_ends_it(tmp_path_factory):
     folder, _ = built(tmp_path_factory, "softmax_ice40", "max_length=16")
-    outcome = command("fpga.simulate", folder, "--cycles", 1, "--seconds", 60)
+    outcome = command(
+        "fpga.simulate", folder.name, "--cycles", 1, "--seconds", 60, cwd=folder.parent
+    )
     assert outcome.code == 0, outcome.err
     assert outcome.out.startswith("/dev/")
     assert "softmax_ice40: " in outcome.err and " cycles in " in outcome.err
