@@ -1,5 +1,7 @@
-"""Boards: an entry for each says which platform of amaranth-boards has its facts, and which of its
-lights and buttons are used. Devices, packages, oscillators and pins are read from there.
+"""Boards: an entry for each says which of its lights and buttons are used, and how it is loaded.
+
+Its chip, the platform of amaranth-boards that has its facts, and the rate of its bridge are in
+`gen.devices`; device, package, oscillator and pins are read from that platform.
 """
 
 import functools
@@ -10,7 +12,7 @@ from typing import Any
 
 from fpga import flow
 from fpga.flow import Device
-from gen.settings import nearest
+from gen import devices
 from spec.errors import SpecError
 
 __all__ = ["BOARDS", "Board", "Facts", "Pin", "board_of"]
@@ -76,12 +78,9 @@ class Board:
         As on the command line.
     title
         As its maker calls it.
-    platform
-        Module and class in amaranth-boards.
     clock_mhz
-        The clock of a build that names none: kind of core, or ``other`` -> MHz.
-    baud
-        Most bits a second of its bridge to USB.
+        The clock of a build that names none: kind of core, or ``other`` -> MHz. Less than the
+        cores reach alone (`gen.devices`): a chip that is full is slower.
     busy, error
         Resources that are lights: name, number, and a part's name where the resource has parts.
     reset
@@ -100,9 +99,7 @@ class Board:
 
     name: str
     title: str
-    platform: str
     clock_mhz: Mapping[str, float]
-    baud: int
     busy: tuple[str | int, ...]
     error: tuple[str | int, ...]
     reset: tuple[str | int, ...] | None = None
@@ -110,6 +107,11 @@ class Board:
     loader: tuple[str, ...] = ()
     own_loader: tuple[str, ...] = ()
     serial_pins: tuple[str, str] | None = None
+
+    @property
+    def baud(self) -> int:
+        """Most bits a second of its bridge to USB."""
+        return devices.board_of(self.name).baud
 
     @functools.cached_property
     def facts(self) -> Facts:
@@ -123,13 +125,8 @@ class Board:
         return _facts(self)
 
 
-FT231X = 3_000_000
-FT2232H = 12_000_000
-"""Most bits a second of two bridges between USB and a serial line."""
-
 _ULX3S: Mapping[str, Any] = {
     "clock_mhz": {"other": 100},
-    "baud": FT231X,
     "busy": ("led", 0),
     "error": ("led", 7),
     "reset": ("button_fire", 0),
@@ -137,7 +134,6 @@ _ULX3S: Mapping[str, Any] = {
 }
 _ECPIX5: Mapping[str, Any] = {
     "clock_mhz": {"other": 100},
-    "baud": FT2232H,
     "busy": ("rgb_led", 0, "g"),
     "error": ("rgb_led", 1, "r"),
     "reset": ("rst", 0),
@@ -149,21 +145,17 @@ BOARDS = {
         Board(
             name="ulx3s_85f",
             title="ULX3S, ECP5-85F",
-            platform="ulx3s.ULX3S_85F_Platform",
             **_ULX3S,
         ),
         Board(
             name="ulx3s_25f",
             title="ULX3S, ECP5-25F",
-            platform="ulx3s.ULX3S_25F_Platform",
             **_ULX3S,
         ),
         Board(
             name="orangecrab_25f",
             title="OrangeCrab r0.2, ECP5-25F",
-            platform="orangecrab_r0_2.OrangeCrabR0_2_25FPlatform",
             clock_mhz={"other": 96},
-            baud=FT231X,  # that of an adapter
             busy=("rgb_led", 0, "g"),
             error=("rgb_led", 0, "r"),
             reset=("button", 0),
@@ -173,23 +165,19 @@ BOARDS = {
         Board(
             name="ecpix5_85f",
             title="ECPIX-5, ECP5-85F",
-            platform="ecpix5.ECPIX585Platform",
             loader=("--board", "ecpix5"),
             **_ECPIX5,
         ),
         Board(
             name="ecpix5_45f",
             title="ECPIX-5, ECP5-45F",
-            platform="ecpix5.ECPIX545Platform",
             loader=("--board", "ecpix5"),
             **_ECPIX5,
         ),
         Board(
             name="icebreaker",
             title="iCEBreaker, iCE40UP5K",
-            platform="icebreaker.ICEBreakerPlatform",
             clock_mhz={"other": 30},
-            baud=FT2232H,
             busy=("led_g", 0),
             error=("led_r", 0),
             reset=("button", 0),
@@ -200,9 +188,7 @@ BOARDS = {
         Board(
             name="ice40_hx8k_b_evn",
             title="iCE40-HX8K breakout board",
-            platform="ice40_hx8k_b_evn.ICE40HX8KBEVNPlatform",
             clock_mhz={"other": 48},
-            baud=FT2232H,
             busy=("led", 0),
             error=("led", 1),
             pll="SB_PLL40_CORE",
@@ -222,13 +208,7 @@ def board_of(name: str) -> Board:
     SpecError
         There is none; the text names the nearest, and all.
     """
-    if name not in BOARDS:
-        listed = ", ".join(BOARDS)
-        raise SpecError(
-            f"--board {name}: there is no such board; nearest is {nearest(name, BOARDS)} "
-            f"(of {listed})"
-        )
-    return BOARDS[name]
+    return BOARDS[devices.board_of(name).name]
 
 
 # --- facts, as amaranth-boards has them ---
@@ -255,7 +235,7 @@ _ECP5_PACKAGES = {
 
 
 def _facts(board: Board) -> Facts:
-    module, name = board.platform.split(".")
+    module, name = devices.board_of(board.name).platform.split(".")
     try:
         found = importlib.import_module(f"amaranth_boards.{module}")
     except ModuleNotFoundError:

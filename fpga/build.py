@@ -28,7 +28,7 @@ from gen.uart import write_uart
 from hw.prim.target import Target
 from spec.errors import SpecError
 
-__all__ = ["build", "main"]
+__all__ = ["build", "main", "route_on_board", "synthesise_on_board"]
 
 PACK_SECONDS = 600
 CROWDED = 0.85
@@ -75,11 +75,11 @@ def _build(request: Request, work: Path, tools: Path, steps: Steps) -> dict[str,
     target = facts.device.target
     steps.begin("elaborate")
     ports, sections = write_uart(design, work, target=target, line=request.line)
-    synthesis = _synthesise(request, tools, steps)
+    synthesis = synthesise_on_board(request, tools, steps)
 
     routings = []
     for seed in range(1, request.seeds + 1):
-        routings.append(_route(request, synthesis, seed, steps))
+        routings.append(route_on_board(request, synthesis, seed, steps))
     best = max(routings, key=lambda routing: routing.fmax_mhz)
     report = json.loads((tools / f"report_{best.seed}.json").read_text())
     routed = json.loads((tools / f"routed_{best.seed}.json").read_text())
@@ -119,7 +119,8 @@ def _build(request: Request, work: Path, tools: Path, steps: Steps) -> dict[str,
     return told
 
 
-def _synthesise(request: Request, tools: Path, steps: Steps) -> Synthesis:
+def synthesise_on_board(request: Request, tools: Path, steps: Steps) -> Synthesis:
+    """The design's netlist on its board, constraints beside it, in a folder that is made."""
     steps.begin("synthesise")
     device = request.board.facts.device
     synthesis = synthesise(request.top(), device, tools)
@@ -128,7 +129,7 @@ def _synthesise(request: Request, tools: Path, steps: Steps) -> Synthesis:
     return synthesis
 
 
-def _route(request: Request, synthesis: Synthesis, seed: int, steps: Steps) -> Routing:
+def route_on_board(request: Request, synthesis: Synthesis, seed: int, steps: Steps) -> Routing:
     """Place and route once; the configuration goes beside the netlist."""
     facts = request.board.facts
     suffix = constraints_suffix(facts)

@@ -66,13 +66,17 @@ def overflow(needs: Mapping[str, Need]) -> list[Need]:
 def smaller_ones(design: Design) -> Iterator[dict[str, int]]:
     """Settings of ever smaller designs: less in parallel first, then smaller layers.
 
-    Of the fields that do the same, the largest are halved together.
+    Of the fields that do the same, in all cores, the largest are halved together.
     """
-    kind = design.kind.name
-    now = {**_numbers(design.hardware, PARALLEL.get(kind, ()))}
-    sizes = _numbers(vars(design.description), SIZES.get(kind, ()))
+    parallel: dict[str, int] = {}
+    sizes: dict[str, int] = {}
+    for name, core in design.cores.items():
+        # As --set has them: of an accelerator, by the core's name.
+        prefix = "" if design.kind is core.kind else f"{name}."
+        parallel |= _numbers(core.hardware, PARALLEL.get(core.kind.name, ()), prefix)
+        sizes |= _numbers(vars(core.description), SIZES.get(core.kind.name, ()), prefix)
     settings: dict[str, int] = {}
-    for fields, least in ((now, 1), (sizes, LEAST_SIZE)):
+    for fields, least in ((parallel, 1), (sizes, LEAST_SIZE)):
         while fields and max(fields.values()) >= 2 * least:
             largest = max(fields.values())
             for field in [name for name, value in fields.items() if value == largest]:
@@ -80,8 +84,9 @@ def smaller_ones(design: Design) -> Iterator[dict[str, int]]:
             yield dict(settings)
 
 
-def _numbers(values: Mapping[str, Any], fields: Sequence[str]) -> dict[str, int]:
-    return {name: values[name] for name in fields if isinstance(values.get(name), int)}
+def _numbers(values: Mapping[str, Any], fields: Sequence[str], prefix: str) -> dict[str, int]:
+    found = {f"{prefix}{name}": values.get(name) for name in fields}
+    return {name: value for name, value in found.items() if isinstance(value, int)}
 
 
 def smaller_that_fits(

@@ -7,6 +7,7 @@ from fpga import flow
 from fpga.board_top import ResetBridge
 from fpga.boards import BOARDS, Pin, board_of
 from fpga.constraints import constraints
+from gen import devices
 from hw.prim.target import Target
 from spec import SpecError
 
@@ -114,3 +115,12 @@ def test_reset_comes_back_even_for_a_short_pulse():
     assert 1 in again[1:4]
     begin = again.index(1)
     assert 4 <= again[begin:].index(0) <= 4 + 3
+
+
+def test_the_planners_boards_are_the_same_with_the_same_chips():
+    assert list(BOARDS) == list(devices.BOARDS)
+    for name, board in BOARDS.items():
+        planned = devices.BOARDS[name].chip
+        assert board.facts.device.target is planned.target
+        # The planner takes LFE5UM5G for LFE5U: the same but for its speed and transceivers.
+        assert board.facts.part.replace("UM5G", "U") == planned.name

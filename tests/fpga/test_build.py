@@ -88,11 +88,13 @@ def test_a_missed_clock_names_the_path_and_what_to_change(small: Path, tmp_path:
 @pytest.mark.slow
 def test_a_board_that_is_too_small(tmp_path: Path):
     folder = tmp_path / "out"
-    done = command("fpga.build", "butterfly_ice40", "--board", "icebreaker", "-o", folder)
+    done = command(
+        "fpga.build", "softmax_exact", "--set", "lanes=8", "--board", "icebreaker", "-o", folder
+    )
     assert (done.code, done.out) == (2, "")
     line = done.err.splitlines()[-1]
-    assert line.startswith(
-        "fpga.build: error: butterfly_ice40 does not fit icebreaker: it takes "
-    ), done.err
-    assert " logic cells of 5280; nearest that has room: --set points=" in line
+    assert line.startswith("fpga.build: error: softmax_exact does not fit icebreaker: it takes "), (
+        done.err
+    )
+    assert " logic cells of 5280; nearest that has room: --set lanes=" in line
     assert not folder.exists()

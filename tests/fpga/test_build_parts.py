@@ -187,6 +187,15 @@ def test_smaller_designs_come_in_order():
     ]  # fmt: skip
 
 
+def test_cores_of_an_accelerator_shrink_by_name():
+    first, second, *_ = smaller_ones(load_design("accelerator_ulx3s_85f"))
+    assert first == {"attention.rows": 4, "attention.columns": 4, "attention.value_columns": 4}
+    assert second == {
+        "attention.rows": 2, "attention.columns": 2, "attention.value_columns": 2,
+        "butterfly.units": 2,
+    }  # fmt: skip
+
+
 def test_the_first_smaller_design_with_room_is_found():
     tried = []
 
