@@ -124,7 +124,7 @@ def _lines(done: Run) -> list[str]:
         f"of these cycles, waiting for the link: {waits or 'none'}",
         f"{_short(done.rate)} {done.amount.unit}/s at {mega:g} MHz with all waiting",
         f"{done.sent} bytes sent, {done.received} received, {done.retries} requests again, "
-        f"{done.link_rate / 1e3:.1f} kB/s",
+        f"{_short(done.link_rate)}B/s",
     ]
 
 

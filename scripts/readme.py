@@ -25,7 +25,9 @@ ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
 CONSOLE = re.compile(r"(?<=^```\n)\$ .*?(?=^```$)", re.M | re.S)
 FILE = re.compile(r"here `(\w+\.py)`:\n\n```python\n(.*?)^```$", re.M | re.S)
-SECONDS = re.compile(r"(: \d+\.\d s|, \d+\.\d kB/s)$", re.M)
+SECONDS = re.compile(r"(: \d+\.\d s|, \d+\.\d+ [kMG]?B/s)$", re.M)
+PROGRESS = re.compile(r"^.*: \d+ of \d+ bytes\n", re.M)
+"""Lines that only come where something takes long."""
 LEFT_OUT = ("source ", "scripts/setup ")
 LIMIT_SECONDS, SETTLE_SECONDS = 300, 0.5
 
@@ -83,7 +85,7 @@ def _run(command: str, before: list[str], folder: Path, behind: contextlib.ExitS
     done = subprocess.run(command, **how, timeout=LIMIT_SECONDS, check=False)
     if done.returncode:
         raise RuntimeError(f"{command}\nends with exit code {done.returncode}:\n{done.stdout}")
-    printed = done.stdout.rstrip("\n")
+    printed = PROGRESS.sub("", done.stdout).rstrip("\n")
     same = SECONDS.sub("", printed) == SECONDS.sub("", "\n".join(before))
     return before if same else printed.splitlines()
 

@@ -24,9 +24,14 @@ def test_the_commands_print_what_the_readme_shows():
 
 
 def test_an_output_that_is_no_longer_true_is_replaced_and_seconds_are_kept():
-    kept = "$ echo 'run: 1.5 s'\nrun: 0.1 s\n$ echo 'line, 7.5 kB/s'\nline, 0.1 kB/s\n"
+    kept = "$ echo 'run: 1.5 s'\nrun: 0.1 s\n$ echo 'line, 7.5 kB/s'\nline, 0.12 B/s\n"
     text = f'```\n{kept}$ echo "a\nb"\nold\n```\n'
     assert replay(text) == text.replace("old", "a\nb")
+
+
+def test_how_far_something_is_is_not_shown():
+    text = "```\n$ echo 'go: 3 of 40 bytes'; echo gone\ngone\n```\n"
+    assert replay(text) == text
 
 
 def test_a_command_that_goes_on_does_so_to_the_end_of_its_block():
