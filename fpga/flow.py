@@ -7,7 +7,8 @@ folder as their working directory, so it may lie anywhere.
 import json
 import statistics
 import subprocess
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ from gen.emit import emit_rtlil, find_tool
 from hw.prim.target import Target, target_of
 
 TOP = "top"
+WATCH_SECONDS = 0.2
 SYNTHESIS_SECONDS = 1800
 ROUTING_SECONDS = 3600
 
@@ -70,7 +72,8 @@ class Device:
     logic_cell: str
 
 
-def _ecp5(size: str, package: str, speed: int) -> Device:
+def ecp5(size: str, package: str, speed: int) -> Device:
+    """An ECP5 by the router's names: ``ecp5("85k", "CABGA381", speed=6)``."""
     return Device(
         target=Target.ECP5,
         synthesis="synth_ecp5",
@@ -102,8 +105,8 @@ FEW_ENABLES = "-dffe_min_ce_use 8"
 """Eight logic cells of iCE40 share an enable. One for fewer registers is a gate before each: with
 hundreds of small sets the placer finds no room from nine tenths of a chip on."""
 
-ECP5_85F = _ecp5("85k", "CABGA381", speed=6)
-ECP5_25F = _ecp5("25k", "CABGA381", speed=6)
+ECP5_85F = ecp5("85k", "CABGA381", speed=6)
+ECP5_25F = ecp5("25k", "CABGA381", speed=6)
 # Without -dsp: that pass of Yosys 0.70 takes the registers of the SB_MAC16 that we instantiate for
 # ones of its own, and switches them off; products come a cycle or two early.
 ICE40_UP5K = _ice40(Target.ICE40, f"synth_ice40 -device u {FEW_ENABLES}", "up5k", "sg48")
@@ -212,25 +215,52 @@ def tool(name: str) -> Path:
     return found
 
 
-def run_tool(name: str, arguments: Sequence[str], folder: Path, log: str, seconds: float) -> None:
-    """Run a tool in a folder, its words going to a log there; raise `FlowError` if it fails."""
+def run_tool(
+    name: str,
+    arguments: Sequence[str],
+    folder: Path,
+    log: str,
+    seconds: float,
+    watch: Callable[[str], None] | None = None,
+) -> None:
+    """Run a tool in a folder, its words going to a log there; raise `FlowError` if it fails.
+
+    `watch` is given every line soon after the tool wrote it; what it raises ends the tool.
+    """
     log_path = folder / log
-    with log_path.open("wb") as sink:
+    end = time.monotonic() + seconds
+    with log_path.open("wb") as sink, log_path.open("r", errors="replace") as source:
+        process = subprocess.Popen(
+            [str(tool(name)), *arguments],
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=sink,
+            stderr=subprocess.STDOUT,
+        )
         try:
-            code = subprocess.run(
-                [str(tool(name)), *arguments],
-                cwd=folder,
-                stdin=subprocess.DEVNULL,
-                stdout=sink,
-                stderr=subprocess.STDOUT,
-                timeout=seconds,
-                check=False,
-            ).returncode
-        except subprocess.TimeoutExpired:
-            raise FlowError(f"{name} took longer than {seconds:g} s; log: {log_path}") from None
-    if code != 0:
-        reason = _last_error(log_path.read_text(errors="replace")) or f"exit code {code}"
+            running = True
+            while running:
+                running = _still_runs(process, WATCH_SECONDS if watch else max(0, seconds))
+                for line in source if watch else ():
+                    watch(line.rstrip("\n"))  # pyright: ignore[reportOptionalCall]
+                if running and time.monotonic() >= end:
+                    raise FlowError(f"{name} took longer than {seconds:g} s; log: {log_path}")
+        finally:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+    if process.returncode != 0:
+        reason = _last_error(log_path.read_text(errors="replace"))
+        reason = reason or f"exit code {process.returncode}"
         raise FlowError(f"{name} failed: {reason}; log: {log_path}")
+
+
+def _still_runs(process: subprocess.Popen, seconds: float) -> bool:
+    try:
+        process.wait(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        return True
+    return False
 
 
 def _last_error(text: str) -> str:
@@ -369,6 +399,7 @@ def place_and_route(
     goal_mhz: float = 250,
     options: Sequence[str] = (),
     seconds: float = ROUTING_SECONDS,
+    watch: Callable[[str], None] | None = None,
 ) -> Routing:
     """Place and route a netlist once.
 
@@ -386,6 +417,8 @@ def place_and_route(
         More for the router: constraints, a bitstream's name.
     seconds
         The time limit.
+    watch
+        As for `run_tool`.
     """
     folder = synthesis.netlist.parent
     report = f"report_{seed}.json"
@@ -397,7 +430,7 @@ def place_and_route(
         *(() if constraints in options else (f"{constraints}-allow-unconstrained",)),
         *options,
     ]
-    run_tool(device.router, arguments, folder, f"routing_{seed}.log", seconds)
+    run_tool(device.router, arguments, folder, f"routing_{seed}.log", seconds, watch)
     found = json.loads((folder / report).read_text())
     if not found["fmax"]:
         raise FlowError(f"{device.router} found no clock in the design; report: {folder / report}")

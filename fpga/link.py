@@ -13,7 +13,6 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from fpga.frames import FRAME_BYTES, content_of, frame_of
 from fpga.identity import Identity, identity_of
@@ -27,6 +26,7 @@ from fpga.link_errors import (
     Refused,
     Stalled,
 )
+from fpga.patience import Patience
 from fpga.port import PORT_ERRORS, Port, open_port
 from spec.errors import check_range
 from spec.link import (
@@ -62,26 +62,6 @@ class _Silence(Exception):  # noqa: N818
     """No answer within all attempts."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Patience:
-    """How long a host waits.
-
-    Parameters
-    ----------
-    attempts
-        How often a request is sent before the board counts as silent.
-    answer_s
-        Seconds for an answer beside the time that its bytes take: the bridge chip, the operating
-        system, and the cycles that the board may wait for its core.
-    stall_s
-        Seconds in which a transfer must make progress.
-    """
-
-    attempts: int = 8
-    answer_s: float = 0.2
-    stall_s: float = 5.0
-
-
 class Link:
     """A session with a board.
 
@@ -104,6 +84,8 @@ class Link:
         What the board said when the session was opened.
     retries
         Requests sent again so far.
+    patience
+        How long it waits.
 
     Raises
     ------
@@ -121,7 +103,7 @@ class Link:
         random_bytes: Callable[[int], bytes] = os.urandom,
     ):
         self._open_port, self._baud = open_port, baud
-        self._patience = patience or Patience()
+        self.patience = self._patience = patience or Patience()
         self._clock, self._random_bytes = clock, random_bytes
         self._port: Port | None = None
         self._came = bytearray()
@@ -230,6 +212,17 @@ class Link:
             As for `read`.
         """
         return self.exchange({}, {stream: words})[stream]
+
+    def take(self, stream: int, *, words: int) -> bytes:
+        """Take what a stream of the core offers now, at most so many words, without waiting.
+
+        Raises
+        ------
+        LinkError
+            As for `read`.
+        """
+        self.identity.check({}, {stream: words})
+        return self._receive_some(stream, words) if words else b""
 
     def exchange(
         self,
@@ -362,9 +355,10 @@ class Link:
         """What comes before the next zero, or None if the deadline passes first."""
         assert self._port is not None
         while (at := self._came.find(0)) < 0:
-            self._port.timeout = deadline - self._clock()
-            if self._port.timeout <= 0:
+            left = deadline - self._clock()
+            if left <= 0:
                 return None
+            self._port.timeout = left
             self._came += self._port.read(max(1, self._port.in_waiting))
         frame = bytes(self._came[:at])
         del self._came[: at + 1]

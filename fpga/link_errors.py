@@ -8,7 +8,9 @@ __all__ = [
     "NoSession",
     "PortError",
     "Refused",
+    "RunFailed",
     "Stalled",
+    "WrongBoard",
 ]
 
 
@@ -45,3 +47,11 @@ class Stalled(LinkError):  # noqa: N818
 
 class Incompatible(LinkError):  # noqa: N818
     """The board speaks another version of the protocol, or does not keep to it."""
+
+
+class WrongBoard(LinkError):  # noqa: N818
+    """What is on the board is not what the folder says."""
+
+
+class RunFailed(LinkError):  # noqa: N818
+    """A core says that a run went wrong; it has been made ready for the next one."""

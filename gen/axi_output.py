@@ -12,7 +12,7 @@ from gen.packaging.fusesoc import core_file
 from gen.ports import Port
 from gen.registers.c_header import c_header
 from gen.registers.systemrdl import systemrdl
-from hw.bus.axi_stream import RowsConfig
+from gen.rows import row_facts
 from hw.bus.system import System
 from hw.prim.target import Target
 
@@ -39,7 +39,7 @@ def write_axi(
             [HEADER, SYSTEMRDL],
         ),
         f"{name}_example.v": verilog_example(name, top.ports),
-        f"{name}_litex.py": litex_example(name, {**system.inputs, **system.tables}, system.outputs),
+        f"{name}_litex.py": litex_example(name, system.to_core, system.outputs),
     }
     for file, text in texts.items():
         (folder / file).write_text(text)
@@ -47,26 +47,10 @@ def write_axi(
 
 
 def _streams(system: System) -> dict[str, Any]:
-    """How rows look on each stream."""
-    sides = (
-        ("s_axis", {**system.inputs, **system.tables}),
-        ("m_axis", system.outputs),
-    )
+    """How rows look on each stream, and the pins that carry it."""
+    sides = (("s_axis", system.to_core), ("m_axis", system.outputs))
     return {
-        name: _told(f"{side}_{name}", config, system.words[name])
+        name: {"pins": f"{side}_{name}", **row_facts(config, system.words[name])}
         for side, streams in sides
         for name, config in streams.items()
-    }
-
-
-def _told(pins: str, config: RowsConfig, words: str) -> dict[str, Any]:
-    return {
-        "pins": pins,
-        "lanes": config.lanes,
-        "element_bits": config.element.width,
-        "element_bytes": config.element_bytes,
-        "signed": config.element.signed,
-        "ragged": config.ragged,
-        "user_bits": config.user,
-        "words": words,
     }

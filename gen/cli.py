@@ -28,7 +28,8 @@ def add_design_arguments(parser: argparse.ArgumentParser, *, required: bool = Tr
         "design",
         metavar="NAME|FILE.py",
         nargs=None if required else "?",
-        help="a preset, or a Python file with one module-level description",
+        help="a preset, or a Python file with one module-level description; with :CORE behind it, "
+        "one core of an accelerator",
     )
     parser.add_argument(
         "--set",
@@ -36,7 +37,8 @@ def add_design_arguments(parser: argparse.ArgumentParser, *, required: bool = Tr
         metavar="key=value",
         action="append",
         default=[],
-        help="override a field of the description or of its configuration; may be repeated",
+        help="override a field of the description or of its configuration; of an accelerator "
+        "core.key=value; may be repeated",
     )
 
 

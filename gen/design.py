@@ -13,15 +13,14 @@ from amaranth.lib import wiring
 
 from gen.kinds import DESCRIPTIONS, Kind, kind_of
 from gen.presets import PRESETS, Preset
-from gen.settings import nearest, parse_settings
+from gen.settings import apply_settings, nearest
 from hw.bus.registers import Identity
 from hw.bus.system import System
-from spec import SpecError
+from spec import Accelerator, SpecError
+from spec.errors import check_choice
+from spec.registers import INTERFACE_VERSION
 
 __all__ = ["INTERFACE_VERSION", "Design", "load_design"]
-
-INTERFACE_VERSION = 1
-"""Raised whenever the meaning or the order of a port, stream or register changes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +68,25 @@ class Design:
         return self.kind.system(self.config, identity)
 
     @property
+    def cores(self) -> "dict[str, Design]":
+        """The designs that run from registers of their own, by name: an accelerator has several."""
+        parts = self.kind.parts(self.description, self.config).items()
+        return {name: Design(name=name, description=d, config=c) for name, (d, c) in parts}
+
+    def core(self, name: str) -> "Design":
+        """One core by itself, of an accelerator.
+
+        Raises
+        ------
+        SpecError
+            There is no such core.
+        """
+        if not isinstance(self.description, Accelerator):
+            raise SpecError(f"{self.name} is one core: leave :{name} out")
+        core = self.cores[check_choice(f"a core of {self.name}", name, self.cores)]
+        return dataclasses.replace(core, name=f"{self.name}_{name}")
+
+    @property
     def hardware(self) -> dict[str, Any]:
         """The configuration's fields apart from what is computed."""
         return self.kind.hardware_of(self.config)
@@ -91,23 +109,29 @@ def load_design(source: str, settings: Sequence[str] = ()) -> Design:
     Parameters
     ----------
     source
-        A preset's name, or the path of a ``.py`` file with one module-level description.
+        A preset's name, or the path of a ``.py`` file with one module-level description. With
+        ``:core`` behind it, one core of an accelerator by itself.
     settings
-        Fields of the description or of the configuration to override, as ``key=value``.
+        Fields of the description or of the configuration to override, as ``key=value``; of an
+        accelerator as ``core.key=value``.
 
     Raises
     ------
     SpecError
         The name, the file or a setting is wrong; the text says what would be right.
     """
-    if source.endswith(".py"):
-        name, preset = Path(source).stem, _read(Path(source))
+    whole, colon, core = source.partition(":")
+    if whole.endswith(".py"):
+        name, preset = Path(whole).stem, _read(Path(whole))
     else:
-        name, preset = source, _preset(source)
-    kind = kind_of(preset.description)
-    fields, hardware = parse_settings(kind, settings)
-    description = dataclasses.replace(preset.description, **fields)
-    return Design.of(name, description, **{**preset.hardware, **hardware})
+        name, preset = whole, _preset(whole)
+    if colon and isinstance(preset.description, Accelerator):
+        # Settings are that core's own.
+        check_choice(f"a core of {name}", core, preset.description.cores)
+        settings = [f"{core}.{setting}" for setting in settings]
+    description, hardware = apply_settings(preset.description, preset.hardware, settings)
+    design = Design.of(name, description, **hardware)
+    return design.core(core) if colon else design
 
 
 def _preset(name: str) -> Preset:

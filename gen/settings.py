@@ -3,14 +3,14 @@
 import dataclasses
 import difflib
 import types
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 
-from gen.kinds import Kind
-from spec import SpecError
+from gen.kinds import Kind, kind_of
+from spec import Accelerator, SpecError
 
-__all__ = ["nearest", "parse_settings"]
+__all__ = ["apply_settings", "nearest"]
 
 
 class Reader(NamedTuple):
@@ -49,8 +49,10 @@ READERS = {
 """Type of a field -> its reader; a field of any other type holds code or a description."""
 
 
-def parse_settings(kind: Kind, settings: Sequence[str]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Fields of the description and of the hardware that ``key=value`` settings override.
+def apply_settings(
+    description: Any, hardware: Mapping[str, Any], settings: Sequence[str]
+) -> tuple[Any, dict[str, Any]]:
+    """Description and hardware with what ``key=value`` settings override.
 
     Raises
     ------
@@ -58,6 +60,39 @@ def parse_settings(kind: Kind, settings: Sequence[str]) -> tuple[dict[str, Any],
         There is no such field, it cannot be written on a command line, or the value is none of its
         type.
     """
+    if not isinstance(description, Accelerator):
+        fields, more = _parse(kind_of(description), settings)
+        return dataclasses.replace(description, **fields), {**hardware, **more}
+    of_core: dict[str, list[str]] = {name: [] for name in description.cores}
+    for setting in settings:
+        name, rest = _core_of(setting, description.cores)
+        of_core[name].append(rest)
+    cores, built = {}, {}
+    for name, core in description.cores.items():
+        fields, more = _parse(kind_of(core), of_core[name], of=f"{name}.")
+        cores[name] = dataclasses.replace(core, **fields)
+        built[name] = {**hardware.get(name, {}), **more}
+    return Accelerator(cores=cores), built
+
+
+def _core_of(setting: str, cores: Mapping[str, Any]) -> tuple[str, str]:
+    """The core that a setting of an accelerator is for, and the setting without its name."""
+    key = setting.partition("=")[0]
+    name, dot, _ = key.partition(".")
+    if not dot:
+        raise SpecError(
+            f"--set {setting}: of an accelerator write core.key=value; cores: {', '.join(cores)}"
+        )
+    if name not in cores:
+        near = nearest(name, cores)
+        raise SpecError(f"--set {key}: there is no core {name}; nearest is {near}")
+    return name, setting[len(name) + 1 :]
+
+
+def _parse(
+    kind: Kind, settings: Sequence[str], of: str = ""
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Fields of the description and of the hardware; `of` is what the user wrote before them."""
     description = get_type_hints(kind.description_type)
     hints = get_type_hints(kind.config_type)
     hardware = {field: hints[field] for field in kind.hardware_fields}
@@ -66,14 +101,14 @@ def parse_settings(kind: Kind, settings: Sequence[str]) -> tuple[dict[str, Any],
     for setting in settings:
         key, equals, text = setting.partition("=")
         if not equals:
-            raise SpecError(f"--set {setting}: write key=value")
+            raise SpecError(f"--set {of}{setting}: write key=value")
         if key not in known:
             raise SpecError(
-                f"--set {key}: there is no such field; nearest is {nearest(key, known)}"
+                f"--set {of}{key}: there is no such field; nearest is {of}{nearest(key, known)}"
             )
         of_hardware = key in hardware
         hint = hardware[key] if of_hardware else description[key]
-        found[of_hardware][key] = _value(setting, key, text, hint)
+        found[of_hardware][key] = _value(of, key, text, hint)
     return found
 
 
@@ -83,15 +118,15 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return close
 
 
-def _value(setting: str, key: str, text: str, hint: Any) -> Any:
+def _value(of: str, key: str, text: str, hint: Any) -> Any:
     union = get_origin(hint) in (Union, types.UnionType)
     members = get_args(hint) if union else (hint,)
     if not all(member in READERS for member in members):
-        raise SpecError(f"--set {key}: {key} is no plain value; set it in a description file")
+        raise SpecError(f"--set {of}{key}: {key} is no plain value; set it in a description file")
     for member in sorted(members, key=list(READERS).index):
         try:
             return READERS[member].read(text)
         except (ValueError, KeyError, ZeroDivisionError, OverflowError):
             continue
     kinds = " or ".join(READERS[member].what for member in members)
-    raise SpecError(f"--set {setting}: {key} is {kinds}, got {text!r}")
+    raise SpecError(f"--set {of}{key}={text}: {key} is {kinds}, got {text!r}")

@@ -1,5 +1,6 @@
 """What is computed, exactly, in plain Python: the words a description is written with."""
 
+from spec.accelerator import Accelerator
 from spec.attention import Attention
 from spec.butterfly import Butterfly
 from spec.errors import SpecError
@@ -32,6 +33,7 @@ from spec.scores import alibi, alibi_slopes, head_bias, relative_bias, softcap
 from spec.softmax import Softmax
 
 __all__ = [
+    "Accelerator",
     "Attention",
     "Butterfly",
     "Mask",

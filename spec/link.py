@@ -6,6 +6,8 @@ is COBS between zero bytes. Numbers of several bytes have their low byte first.
 
 from enum import IntEnum
 
+from spec.registers import ADDRESS_BITS
+
 __all__ = [
     "ADDRESS_BYTES",
     "COUNT_BYTES",
@@ -17,6 +19,7 @@ __all__ = [
     "HEAD_BYTES",
     "LENGTH_OF",
     "MOST_BUFFER_BYTES",
+    "MOST_MAPS",
     "MOST_WORDS",
     "NONCE_BYTES",
     "REGISTER_BYTES",
@@ -37,6 +40,9 @@ NONCE_BYTES = 4
 ADDRESS_BYTES = 2
 REGISTER_BYTES = 4
 COUNT_BYTES = 2
+
+MOST_MAPS = 1 << 8 * ADDRESS_BYTES - ADDRESS_BITS
+"""Maps of registers that an address tells apart: one for each core of a board."""
 
 MOST_WORDS = (1 << 8 * COUNT_BYTES) - 1
 """A count of words has so many bits."""

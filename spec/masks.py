@@ -87,6 +87,11 @@ class Mask:
         made._name, made._build = name, build
         return made
 
+    @classmethod
+    def of(cls, expr: Expr) -> "Mask":
+        """The mask that was traced to `expr`, for the same numbers of heads, queries and keys."""
+        return cls._made("Mask.of(...)", lambda at: expr)
+
     def trace(self, *, heads: int, queries: int, keys: int, batches: int = 1) -> Expr:
         """The mask as an expression.
 

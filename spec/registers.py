@@ -12,13 +12,32 @@ from typing import Any
 
 from spec.errors import SpecError, check_choice, check_range
 
-__all__ = ["ADDRESS_BITS", "WORD_BITS", "Access", "Field", "Register", "RegisterMap"]
+__all__ = [
+    "ADDRESS_BITS",
+    "IDENTITY_WORD",
+    "INTERFACE_VERSION",
+    "KINDS",
+    "WORD_BITS",
+    "Access",
+    "Field",
+    "Register",
+    "RegisterMap",
+]
 
 ADDRESS_BITS = 12
 """Of a byte address: 4 KiB of registers, the least that an AXI interconnect gives out."""
 
 WORD_BITS = 32
 """Of a register."""
+
+INTERFACE_VERSION = 1
+"""Raised whenever the meaning or the order of a port, stream or register changes."""
+
+IDENTITY_WORD = 0x43485259
+"""``CHRY`` in ASCII, in the register identity of every design."""
+
+KINDS = {"softmax": 1, "attention": 2, "butterfly": 3}
+"""Kind of a design -> its number in the register kind."""
 
 
 class Access(enum.Enum):

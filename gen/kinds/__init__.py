@@ -1,5 +1,6 @@
 """The kinds of description there are; everything else in `gen` asks here."""
 
+from gen.kinds.accelerator import AcceleratorKind
 from gen.kinds.attention import AttentionKind
 from gen.kinds.butterfly import ButterflyKind
 from gen.kinds.kind import Kind
@@ -7,7 +8,10 @@ from gen.kinds.softmax import SoftmaxKind
 
 __all__ = ["DESCRIPTIONS", "KINDS", "Kind", "kind_of"]
 
-KINDS: tuple[Kind, ...] = (SoftmaxKind(), AttentionKind(), ButterflyKind())
+CORES: tuple[Kind, ...] = (SoftmaxKind(), AttentionKind(), ButterflyKind())
+"""The kinds of one core."""
+
+KINDS: tuple[Kind, ...] = (*CORES, AcceleratorKind(CORES))
 """Every kind, in the order in which they came to be."""
 
 DESCRIPTIONS = tuple(kind.description_type for kind in KINDS)

@@ -1,12 +1,10 @@
 """The kind of an attention layer."""
 
-import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from amaranth.lib import wiring
 
-from gen.kinds.graph import graph_text
 from gen.kinds.kind import Kind
 from hw.attention.config import AttentionConfig
 from hw.attention.core import AttentionCore
@@ -14,17 +12,14 @@ from hw.bus.attention import AttentionSystem
 from hw.bus.registers import Identity
 from hw.bus.system import System
 from sim.cycle.heads import head_cycles
-from spec import Attention, Softmax
-from spec.expr import Entries, Expr, Op, walk
+from spec import Attention
+from spec.expr import Entries, Op, walk
 from spec.softmax import Table
 
 __all__ = ["AttentionKind"]
 
 SIDE = 8
 """Queries, keys and value columns of the arrays, at most, unless the user says otherwise."""
-
-CODE = ("mask", "score", "row")
-"""Fields that are no plain data."""
 
 
 class AttentionKind(Kind):
@@ -53,20 +48,6 @@ class AttentionKind(Kind):
         """Queries, keys, values and masks on streams of their own, heads run from registers."""
         return AttentionSystem(config, identity)
 
-    def told(self, description: Attention) -> dict[str, Any]:
-        """Fields as they were given, but traced graphs in place of functions."""
-        fields = {
-            field.name: getattr(description, field.name)
-            for field in dataclasses.fields(description)
-            if field.name not in CODE
-        }
-        return {
-            **fields,
-            "mask": _graph(description.mask_expr),
-            "score": _graph(description.score_expr),
-            "row": _row(description),
-        }
-
     def sections(self, config: AttentionConfig) -> dict[str, Any]:
         """Formats that follow from the description, tables, cycles, and the streams' order."""
         return {
@@ -91,23 +72,6 @@ class AttentionKind(Kind):
 
 def _side(length: int) -> int:
     return min(SIDE, 1 << length.bit_length() - 1)
-
-
-def _graph(expr: Expr | None) -> list[str] | None:
-    return None if expr is None else graph_text(expr)
-
-
-def _row(layer: Attention) -> dict[str, Any]:
-    row = layer.row
-    operation = {"operation": type(row).__name__.lower()}
-    if not isinstance(row, Softmax):
-        return {**operation, **dataclasses.asdict(row)}
-    told: dict[str, Any] = {**operation, "method": row.method}
-    if row.method != "exact":
-        told["output_bits"] = row.output_bits
-    if row.method == "rexp":
-        told["alpha_entries"] = row.alpha_entries
-    return told
 
 
 def _numerics(layer: Attention) -> dict[str, Any]:

@@ -57,7 +57,7 @@ class ButterflyKind(Kind):
         """Vectors and matrices on streams of their own, one kind and size a run."""
         if not isinstance(config, ButterflyConfig):
             raise SpecError(
-                "--bus axi: a butterfly core of two layers has bare streams only; nearest is "
+                "--bus: a butterfly core of two layers has bare streams only; nearest is "
                 "--bus stream"
             )
         return ButterflySystem(config, identity)

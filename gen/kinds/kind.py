@@ -9,6 +9,7 @@ from amaranth.lib import wiring
 
 from hw.bus.registers import Identity
 from hw.bus.system import System
+from spec.told import told
 
 __all__ = ["Kind"]
 
@@ -46,6 +47,10 @@ class Kind(ABC):
     def configure(self, description: Any, hardware: Mapping[str, Any]) -> Any:
         """The configuration; what `hardware` does not name is chosen to suit the description."""
 
+    def parts(self, description: Any, config: Any) -> dict[str, tuple[Any, Any]]:
+        """The cores that have registers of their own, by name: description and configuration."""
+        return {self.name: (description, config)}
+
     @abstractmethod
     def unit(self, config: Any) -> wiring.Component:
         """The unit, to be elaborated once."""
@@ -56,7 +61,7 @@ class Kind(ABC):
 
     def told(self, description: Any) -> dict[str, Any]:
         """The description as plain data that covers everything that decides behaviour."""
-        return dataclasses.asdict(description)
+        return told(description)
 
     @abstractmethod
     def sections(self, config: Any) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from amaranth.lib.data import StructLayout
 from amaranth.lib.wiring import In, Out
 
 from hw.attention.config import AttentionConfig
-from hw.attention.pace import Pace
+from hw.attention.pace import LEAST_INTERVAL, Pace
 from hw.lib.arith import times
 from hw.lib.credit import Push, PushSignature
 from hw.lib.stream import SkidBuffer, SkidBufferConfig
@@ -60,7 +60,7 @@ class ScoreSequencerConfig:
 
     def __init__(self, attention: AttentionConfig, interval: int):
         self.attention = attention
-        self.interval = interval
+        self.interval = max(interval, LEAST_INTERVAL)
         """Cycles from tile to tile, at least head_dim."""
 
     @property
@@ -101,8 +101,8 @@ class ScoreSequencer(wiring.Component):
     array: they come as a count. With a head's last command its queries are released, and its keys
     unless the next head keeps them.
 
-    *Timing*: a command accepted in cycle t can start in t + 1; what allows it must hold in the
-    cycle before. A tile that starts in t reads its dimensions in t + 2 ... t + head_dim + 1, and is
+    *Timing*: a command accepted in cycle t can start in t + 2; what allows it must hold two cycles
+    before. A tile that starts in t reads its dimensions in t + 2 ... t + head_dim + 1, and is
     told of in t + 1; the next one starts `interval` cycles after it at the earliest. A head's
     operands are released in the cycle after their last read; from that read on nothing starts for
     `SETTLE` cycles, in which their state follows.
@@ -177,17 +177,20 @@ class ScoreSequencer(wiring.Component):
         ]
         command, done = held.o.payload.command, held.o.ready
 
-        # Decide: a tile, or empty row blocks that end a head.
-        # What allows it is looked at a cycle before. It ends by nothing but a start or a finish,
-        # and the next of these is at least SETTLE cycles away.
+        # Decide, a cycle before it happens: a tile, or empty row blocks that end a head.
+        # What allows it is looked at a cycle before that. It ends by nothing but a start or a
+        # finish, and the next of these is at least LEAST_INTERVAL cycles away.
         m.submodules.pace = pace = Pace(self.config.interval)
         able, able_tile = Signal(), Signal()
         operands = self.query_full & self.key_full & self.i_head.valid & self.log_room
         m.d.sync += [able.eq(operands), able_tile.eq(operands & self.room)]
         start, finish, ends = Signal(), self.finish, Signal()
+        decides = held.o.valid & pace.open & ~done
+        m.d.sync += [
+            start.eq(decides & ~command.none & able_tile),
+            finish.eq(decides & command.none & able),
+        ]
         m.d.comb += [
-            start.eq(held.o.valid & pace.open & ~command.none & able_tile),
-            finish.eq(held.o.valid & pace.open & command.none & able),
             done.eq(start | finish),
             ends.eq(done & command.end),
             pace.start.eq(start),

@@ -11,6 +11,7 @@ from hw.attention.config import AttentionConfig
 from hw.attention.divide import DivideConfig
 from hw.attention.normalise import NormaliserConfig
 from hw.attention.output import OutputConfig
+from hw.attention.pace import DECISION
 from hw.attention.row_max import TileRowMaxConfig
 from hw.attention.row_ops import final_shape, weight_shape
 from hw.attention.score_alu import ScoreAluConfig
@@ -228,7 +229,9 @@ class AttentionTiming:
             + self.hop
             + WEIGHT_LOOP
         )
-        pace = max(self.array.tile_interval, self.config.tile.words, self.value_sequencer.interval)
+        pace = max(
+            self.score_sequencer.interval, self.config.tile.words, self.value_sequencer.interval
+        )
         tiles = -(-loop // pace)
         return WeightTilesConfig(
             tile=self.config.tile,
@@ -318,7 +321,7 @@ class AttentionTiming:
         )
 
 
-WEIGHT_LOOP = 9
+WEIGHT_LOOP = 9 + DECISION
 """Cycles of the loop from a place among the weight tiles to its release that are in no part."""
 
 LOG_SLACK = 16

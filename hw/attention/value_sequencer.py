@@ -6,7 +6,7 @@ from amaranth.lib.data import StructLayout
 from amaranth.lib.wiring import In, Out
 
 from hw.attention.config import AttentionConfig
-from hw.attention.pace import Pace
+from hw.attention.pace import LEAST_INTERVAL, Pace
 from hw.attention.score_sequencer import record_shape
 from hw.lib.arith import times
 from hw.lib.credit import Push, PushSignature
@@ -20,7 +20,7 @@ class ValueSequencerConfig:
 
     def __init__(self, attention: AttentionConfig, interval: int):
         self.attention = attention
-        self.interval = interval
+        self.interval = max(interval, LEAST_INTERVAL)
         """Cycles from tile to tile, at least those in which it is read."""
 
     @property
@@ -63,8 +63,8 @@ class ValueSequencer(wiring.Component):
     output has room for the block. With a head's last record its values are released unless the
     next head keeps them.
 
-    *Timing*: a record accepted in cycle t can start in t + 1; what allows it must hold in the
-    cycle before, and the output is told two cycles later. A tile that starts in t is read in
+    *Timing*: a record accepted in cycle t can start in t + 2; what allows it must hold two cycles
+    before, and the output is told two cycles later. A tile that starts in t is read in
     t + 2 ... t + read_cycles + 1, column group by column group; the next starts `interval` cycles
     after it at the earliest. A head's values are released in the cycle after their last read; from
     that read on nothing starts for `SETTLE` cycles.
@@ -128,9 +128,9 @@ class ValueSequencer(wiring.Component):
         ]
         record, done = held.o.payload.record, held.o.ready
 
-        # Decide: a tile, or row blocks without one that end a head.
-        # What allows it is looked at a cycle before. It ends by nothing but a start or a finish,
-        # and the next of these is at least SETTLE cycles away.
+        # Decide, a cycle before it happens: a tile, or row blocks without one that end a head.
+        # What allows it is looked at a cycle before that. It ends by nothing but a start or a
+        # finish, and the next of these is at least LEAST_INTERVAL cycles away.
         m.submodules.pace = pace = Pace(self.config.interval)
         able, able_last, able_end = Signal(), Signal(), Signal()
         m.d.sync += [
@@ -139,9 +139,12 @@ class ValueSequencer(wiring.Component):
             able_end.eq(self.value_full & self.room),
         ]
         start, finish = Signal(), Signal()
+        decides = held.o.valid & pace.open & ~done
+        m.d.sync += [
+            start.eq(decides & record.data & Mux(record.last, able_last, able)),
+            finish.eq(decides & ~record.data & able_end),
+        ]
         m.d.comb += [
-            start.eq(held.o.valid & pace.open & record.data & Mux(record.last, able_last, able)),
-            finish.eq(held.o.valid & pace.open & ~record.data & able_end),
             done.eq(start | finish),
             pace.start.eq(start),
             pace.ends.eq(done & record.end),

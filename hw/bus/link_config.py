@@ -12,17 +12,21 @@ from spec.link import (
     FEWEST_BUFFER_BYTES,
     HEAD_BYTES,
     MOST_BUFFER_BYTES,
+    MOST_MAPS,
     NONCE_BYTES,
     REGISTER_BYTES,
     RUN_BYTES,
     VERSION,
     most_send_words,
 )
+from spec.registers import ADDRESS_BITS
 
-__all__ = ["LinkConfig"]
+__all__ = ["LinkConfig", "least_buffer_bytes"]
 
 MOST_STREAMS = 16
 MOST_PATIENCE_CYCLES = 1 << 20
+OTHER_BYTES = HEAD_BYTES + CRC_BYTES + 1 + 1
+"""Of a request or an answer with one word: head, CRC, a stream's number, a code of COBS."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,18 +45,22 @@ class LinkConfig:
     patience_cycles
         Cycles that a request may wait in all for streams of the core, 1 to 2**20; then it is
         answered with what was done.
+    maps
+        Maps of registers that lie one after the other, each of 4 KiB: 1 to 16.
     """
 
     send_widths: tuple[int, ...] = ()
     receive_widths: tuple[int, ...] = ()
     buffer_bytes: int = 512
     patience_cycles: int = 1 << 14
+    maps: int = 1
 
     def __post_init__(self) -> None:
         check_range(
             "LinkConfig.buffer_bytes", self.buffer_bytes, FEWEST_BUFFER_BYTES, MOST_BUFFER_BYTES
         )
         check_range("LinkConfig.patience_cycles", self.patience_cycles, 1, MOST_PATIENCE_CYCLES)
+        check_range("LinkConfig.maps", self.maps, 1, MOST_MAPS)
         widest = 8 * self._most_word_bytes
         for field in ("send_widths", "receive_widths"):
             widths = getattr(self, field)
@@ -66,8 +74,7 @@ class LinkConfig:
     @property
     def _most_word_bytes(self) -> int:
         """Of a word that fits a SEND, and an answer of its own, whatever the other sizes."""
-        other = HEAD_BYTES + CRC_BYTES + 1 + 1
-        return (self.buffer_bytes - other) * RUN_BYTES // (RUN_BYTES + 1) - 1
+        return (self.buffer_bytes - OTHER_BYTES) * RUN_BYTES // (RUN_BYTES + 1) - 1
 
     @property
     def send_bytes(self) -> tuple[int, ...]:
@@ -83,6 +90,11 @@ class LinkConfig:
     def send_words(self) -> tuple[int, ...]:
         """Words that one request can carry, for each stream to the core."""
         return tuple(most_send_words(self.buffer_bytes, each) for each in self.send_bytes)
+
+    @property
+    def address_bits(self) -> int:
+        """Of a byte address of a register."""
+        return ADDRESS_BITS + (self.maps - 1).bit_length()
 
     @property
     def word_bytes(self) -> int:
@@ -126,6 +138,12 @@ class LinkConfig:
     def interval(self) -> int:
         """Fewest cycles between bytes from the line."""
         return self.crc.interval + 1
+
+
+def least_buffer_bytes(word_bytes: int) -> int:
+    """The smallest buffer that takes such words."""
+    encoded = -(-(word_bytes + 1) * (RUN_BYTES + 1) // RUN_BYTES)
+    return max(FEWEST_BUFFER_BYTES, OTHER_BYTES + encoded)
 
 
 def _bytes_of(widths: Sequence[int]) -> tuple[int, ...]:

@@ -22,15 +22,16 @@ __all__ = [
 ]
 
 
-def request_shape() -> StructLayout:
+def request_shape(address_bits: int = ADDRESS_BITS) -> StructLayout:
     """What is asked.
 
-    `address` counts bytes, and a register is at a multiple of 4. With `write` the register is
+    `address` counts bytes, and a register is at a multiple of 4; it has more bits than a map's own
+    where several maps lie one after the other. With `write` the register is
     written with `data`, as a whole if every bit of `strobe` is 1 and not at all otherwise; `strobe`
     has a bit for each byte, as on AXI, and a bus without byte enables sends 0b1111. Without `write`
     the register is read, and `data` and `strobe` mean nothing.
     """
-    return StructLayout({"address": ADDRESS_BITS, "write": 1, "data": WORD_BITS, "strobe": 4})
+    return StructLayout({"address": address_bits, "write": 1, "data": WORD_BITS, "strobe": 4})
 
 
 def response_shape() -> StructLayout:
@@ -49,7 +50,8 @@ class AccessSignature(wiring.Signature):
     when no answer is outstanding. Both are streams: an offer is held until it is accepted. Reading
     changes nothing, so that a bus may read again; writing may, so that it must not write again.
 
-    *Timing*: a response is offered `RegisterFile.LATENCY` cycles after its request was accepted.
+    *Timing*: a response is offered `RegisterFile.LATENCY` cycles after its request was accepted;
+    two cycles later behind a `hw.bus.access_switch.AccessSwitch`.
 
     *Members*
     request
@@ -58,10 +60,10 @@ class AccessSignature(wiring.Signature):
         Stream of `response_shape`.
     """
 
-    def __init__(self):
+    def __init__(self, address_bits: int = ADDRESS_BITS):
         super().__init__(
             {
-                "request": Out(stream.Signature(request_shape())),
+                "request": Out(stream.Signature(request_shape(address_bits))),
                 "response": In(stream.Signature(response_shape())),
             }
         )

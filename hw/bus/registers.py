@@ -8,14 +8,9 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from spec.registers import Access, Field, Register, RegisterMap
+from spec.registers import IDENTITY_WORD, KINDS, Access, Field, Register, RegisterMap
 
 __all__ = ["CAUSES", "FATAL", "FAULTS", "KINDS", "Identity", "constant", "setting", "system_map"]
-
-WORD = 0x43485259
-"""``CHRY`` in ASCII."""
-
-KINDS = {"softmax": 1, "attention": 2, "butterfly": 3}
 
 DIGEST_WORDS = 8
 CAPABILITIES, CONTROL, SETTINGS, COUNTERS = 0x030, 0x080, 0x090, 0x0C0
@@ -125,7 +120,9 @@ def system_map(
             *_placed(
                 0,
                 [
-                    constant("identity", WORD, "the letters CHRY, the first in the highest byte"),
+                    constant(
+                        "identity", IDENTITY_WORD, "the letters CHRY, the first in the highest byte"
+                    ),
                     constant("interface", identity.interface_version, "version of the interface"),
                     constant("kind", KINDS[kind], "1 softmax, 2 attention, 3 butterfly"),
                 ],

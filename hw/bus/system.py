@@ -58,13 +58,17 @@ class System(wiring.Component):
         self.inputs, self.outputs, self.tables = inputs, outputs, tables or {}
         members: dict[str, Any] = {"access": In(AccessSignature())}
         members |= {
-            name: In(stream.Signature(config.packet_shape))
-            for name, config in {**inputs, **self.tables}.items()
+            name: In(stream.Signature(config.packet_shape)) for name, config in self.to_core.items()
         }
         members |= {
             name: Out(stream.Signature(config.packet_shape)) for name, config in outputs.items()
         }
         super().__init__({**members, "busy": Out(1), "error": Out(1)})
+
+    @property
+    def to_core(self) -> dict[str, RowsConfig]:
+        """Streams that bring something: inputs, then tables."""
+        return {**self.inputs, **self.tables}
 
     def join(self, m: Module) -> tuple[Any, dict[str, Any]]:
         """Make control and adapters, and join them and the members; give them.
@@ -77,7 +81,7 @@ class System(wiring.Component):
         )
         connect(m, control.access, flipped(self.access))
         adapters: dict[str, Any] = {}
-        for name, config in {**self.inputs, **self.tables}.items():
+        for name, config in self.to_core.items():
             m.submodules[f"rows_{name}"] = adapters[name] = rows = RowIn(config)
             connect(m, flipped(getattr(self, name)), rows.i)
             m.d.comb += [

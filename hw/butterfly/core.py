@@ -75,6 +75,8 @@ class ButterflyCore(wiring.Component):
         config, timing = self.config, self.timing
         m.submodules.loader = loader = Loader(timing)
         m.submodules.jobs = jobs = CreditFifo(timing.job_queue)
+        # The planner looks at all of a job at once: not in time behind a queue's memory.
+        m.submodules.next_job = next_job = SkidBuffer(timing.next_job)
         m.submodules.loaded = loaded = CreditFifo(timing.loaded_queue)
         m.submodules.sequencer = sequencer = Sequencer(timing)
         m.submodules.coefficients = coefficients = Coefficients(timing)
@@ -108,7 +110,8 @@ class ButterflyCore(wiring.Component):
             done.i.valid.eq(exponents.o.valid),
             done.i.payload.eq(exponents.o.payload),
         ]
-        connect(m, jobs.o, sequencer.i)
+        connect(m, jobs.o, next_job.i)
+        connect(m, next_job.o, sequencer.i)
         connect(m, loaded.o, exponents.i_vector)
         connect(m, done.o, next_done.i)
         connect(m, next_done.o, storer.i)

@@ -130,10 +130,11 @@ class Sequencer(wiring.Component):
         left: Any = Signal.like(job.vectors, name="left")
         enough, in_use, taken_1 = Signal(), Signal(), Signal()
         same, finished, too_many = Signal(), Signal(), Signal()
-        restart = Signal(name="restart_now")
-        m.d.comb += self.restart.eq(restart)
+        restart, job_done = Signal(name="restart_now"), Signal()
+        m.d.comb += [self.restart.eq(restart), self.i.ready.eq(job_done)]
         m.d.sync += [
             restart.eq(0),
+            job_done.eq(0),
             # Settled when it is looked at: what is left rests for cycles before.
             too_many.eq(greater(left, capacity)),
             taken_1.eq(taken),
@@ -184,10 +185,10 @@ class Sequencer(wiring.Component):
                 m.d.sync += offered.eq(1)
                 m.next = "OFFER"
             with m.State("OFFER"), m.If(taken_1):
+                m.d.sync += job_done.eq(finished)
                 m.next = "NEXT"
             with m.State("NEXT"):
                 with m.If(finished):
-                    m.d.comb += self.i.ready.eq(1)
                     m.next = "TAKE"
                 with m.Else():
                     m.next = "SIZE"
@@ -295,11 +296,14 @@ class Sequencer(wiring.Component):
         timing = self.timing
         issued: Any = Signal.like(now, name="issued", reset_less=True)
         valid, last_step, ends = Signal(), Signal(), Signal()
+        fresh, again = Signal(name="fresh"), Signal(name="again")
         m.d.sync += [
             valid.eq(issue),
             issued.eq(now),
             last_step.eq(vector_ends),
             ends.eq(stage_ends),
+            fresh.eq(now.stage_begins & now.first_stage),
+            again.eq(vector_ends & ~stage_ends),
         ]
         m.d.comb += self.consumed.eq(valid & last_step & issued.first_stage)
         step = self.o.payload
@@ -308,17 +312,17 @@ class Sequencer(wiring.Component):
         middle = Signal(count, name="middle", reset_less=True)
         weight = Signal.like(step.weight, name="weight", reset_less=True)
         weight_base = Signal.like(step.weight, name="weight_base", reset_less=True)
+        # Where they begin anew is chosen behind the adders, which need not wait for it.
         at_middle = Mux(issued.stage_begins, 0, middle)
-        fresh = issued.stage_begins & issued.first_stage
-        at_weight = Mux(fresh, 0, weight)
+        next_weight = Mux(fresh, 1, weight + 1)
         base = Mux(fresh, 0, weight_base)
         with m.If(valid):
             m.d.sync += [
-                middle.eq(at_middle + 1),
+                middle.eq(Mux(issued.stage_begins, 1, middle + 1)),
                 inputs.eq(inputs + issued.first_stage),
                 outputs.eq(outputs + issued.last_stage),
-                weight.eq(Mux(last_step & ~ends, base, at_weight + 1)),
-                weight_base.eq(Mux(ends, at_weight + 1, base)),
+                weight.eq(Mux(again, base, next_weight)),
+                weight_base.eq(Mux(ends, next_weight, base)),
             ]
         with m.If(self.restart):
             m.d.sync += [inputs.eq(0), outputs.eq(0)]
@@ -330,7 +334,7 @@ class Sequencer(wiring.Component):
             step.middle.eq(at_middle),
             step.output.eq(outputs),
             step.region.eq(issued.stage[0]),
-            step.weight.eq(at_weight),
+            step.weight.eq(Mux(fresh, 0, weight)),
             step.last_step.eq(last_step),
             *(
                 step[name].eq(issued[name])

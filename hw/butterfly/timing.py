@@ -16,7 +16,7 @@ from hw.lib.stream import SkidBufferConfig
 __all__ = ["JOBS", "LOAD_LATENCY", "ButterflyTiming"]
 
 JOBS = 4
-"""Jobs that the loader took and the sequencer has not done, at most."""
+"""Jobs that the loader took and that wait, at most; two more in the registers behind them."""
 
 LOAD_LATENCY = 3
 """Cycles from the transfer of words to their write: words, halves, banks."""
@@ -111,6 +111,11 @@ class ButterflyTiming:
     def job_queue(self) -> CreditFifoConfig:
         """The queue of jobs that the loader took."""
         return CreditFifoConfig(shape=self.config.job_shape, depth=JOBS)
+
+    @cached_property
+    def next_job(self) -> SkidBufferConfig:
+        """The next of them, in registers."""
+        return SkidBufferConfig(shape=self.config.job_shape)
 
     @property
     def step_distance(self) -> int:

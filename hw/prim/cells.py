@@ -52,6 +52,11 @@ def extended(operand: Value, width: int) -> Value:
     return Cat(operand, sign.replicate(width - len(operand)))
 
 
+def signed_like(model: Value, bits: Value) -> Value:
+    """The bits, read as signed if `model` is."""
+    return bits.as_signed() if model.shape().signed else bits
+
+
 def padded(value: Value, width: int) -> Value:
     """The value in `width` bits, zeros above it."""
     return Cat(value, Const(0, width - len(value)))

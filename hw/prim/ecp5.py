@@ -22,7 +22,11 @@ _WORDS_A_ROW = 16  # an INITVAL row holds 16 words of 18 bits, each padded to 20
 
 
 def multiplier(a: Signal, b: Signal, o: Signal) -> Module:
-    """One MULT18X18D: o = a × b two cycles later, for operands of at most 18 bits."""
+    """One MULT18X18D: o = a × b two cycles later, for operands of at most 18 bits.
+
+    Its resets are left open: nextpnr ties such a pin to 0 where the cell is, while a constant's net
+    to this pin of a hundred cells is more than its router can do in an hour.
+    """
     m = Module()
     product = Signal(2 * OPERAND_WIDTH)
     registers = {
@@ -44,7 +48,6 @@ def multiplier(a: Signal, b: Signal, o: Signal) -> Module:
         i_SOURCEB=Const(0, 1),
         i_CLK0=ClockSignal(),
         i_CE0=Const(1, 1),
-        i_RST0=Const(0, 1),
         **pins("o_P", product),
     )
     m.d.comb += o.eq(product[: len(o)])

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from amaranth.hdl import Cat, ClockSignal, Const, Instance, Module, Mux, Signal, Value
 
-from hw.prim.cells import Accesses, extended, memory_array, padded
+from hw.prim.cells import Accesses, extended, memory_array, padded, signed_like
 
 OPERAND_WIDTH = 16
 """The widest operand of an SB_MAC16."""
@@ -81,7 +81,7 @@ def wide_multiplier(a: Signal, b: Signal, o: Signal) -> Module:
     m = Module()
     below = [max(0, len(x) - OPERAND_WIDTH) for x in (a, b)]
     (a_low, a_high), (b_low, b_high) = (
-        (x[:k], _like(x, x[k:])) for x, k in zip((a, b), below, strict=True)
+        (x[:k], signed_like(x, x[k:])) for x, k in zip((a, b), below, strict=True)
     )
     parts = []
     for name, part in (
@@ -93,7 +93,7 @@ def wide_multiplier(a: Signal, b: Signal, o: Signal) -> Module:
         parts.append(register)
     rest = parts[0] + parts[1]
     # A sum of unsigned parts leaves the addend's sign at 0: it is shorter by far.
-    rest = _like(rest, extended(rest, 2 * OPERAND_WIDTH + sum(below)))
+    rest = signed_like(rest, extended(rest, 2 * OPERAND_WIDTH + sum(below)))
     lowest = Signal(sum(below), reset_less=True)
     m.d.sync += lowest.eq(rest[: len(lowest)])
     addend, product = rest[len(lowest) :], Signal(2 * OPERAND_WIDTH)
@@ -115,10 +115,6 @@ def wide_multiplier(a: Signal, b: Signal, o: Signal) -> Module:
     )
     m.d.comb += o.eq(Cat(lowest, product))
     return m
-
-
-def _like(operand: Value, bits: Value) -> Value:
-    return bits.as_signed() if operand.shape().signed else bits
 
 
 def _times_bits(value: Value, bits: Value) -> Value:
@@ -179,52 +175,6 @@ def _mac(
         **{f"i_{pin}": Const(0, 1) for pin in low},
         o_O=o,
     )
-
-
-def constant_multiplier(a: Signal, constant: int, o: Signal) -> Module:
-    """Logic: o = a × constant two cycles later, a sum of shifted operands with a rank between."""
-    m = Module()
-    terms: list[tuple[int, Value]] = []
-    digits = signed_digits(constant)
-    for index in range(0, len(digits), 2):
-        (sign, place), *others = digits[index : index + 2]
-        value: Value = a if sign > 0 else -a
-        for other_sign, other_place in others:
-            value = _plus_shifted(value, a, other_place - place, other_sign)
-        register = Signal(value.shape(), reset_less=True, name=f"part_{place}")
-        m.d.sync += register.eq(value)
-        terms.append((place, register))
-    while len(terms) > 1:
-        pairs = [terms[index : index + 2] for index in range(0, len(terms), 2)]
-        terms = [
-            (low[0], _plus_shifted(low[1], high[0][1], high[0][0] - low[0], 1)) if high else low
-            for low, *high in pairs
-        ]
-    product = Signal(len(o), reset_less=True)
-    place, total = terms[0] if terms else (0, Const(0, 1))
-    m.d.sync += product.eq(total << place)
-    m.d.comb += o.eq(product)
-    return m
-
-
-def _plus_shifted(low: Value, high: Value, places: int, sign: int) -> Value:
-    """Low ± high · 2^places, by an adder over the bits above."""
-    low = _like(low, extended(low, max(len(low), places + 1)))
-    upper = _like(low, low[places:])
-    total = upper + high if sign > 0 else upper - high
-    return _like(total, Cat(low[:places], total))
-
-
-def signed_digits(constant: int) -> list[tuple[int, int]]:
-    """The (sign, place) of digits -1 and 1 whose sum is `constant`, lowest first, the fewest."""
-    digits, place = [], 0
-    while constant:
-        if constant & 1:
-            sign = 2 - (constant & 3)
-            digits.append((sign, place))
-            constant -= sign
-        constant, place = constant >> 1, place + 1
-    return digits
 
 
 def memory(depth: int, accesses: Accesses) -> Module:

@@ -9,6 +9,7 @@ from amaranth.lib.data import ArrayLayout
 from amaranth.lib.wiring import In, Out
 
 from hw.prim import ecp5, ice40
+from hw.prim.constant import constant_multiplier
 from hw.prim.target import Target, target_of
 from spec.fixed import bounds
 
@@ -26,11 +27,11 @@ class MultiplierConfig:
     a_signed, b_signed
         Whether each operand is in two's complement.
     b_constant
-        The value of `b` where it never changes; its user drives it all the same. On iCE40 such a
-        multiplier is a few adders, and leaves the cells to others.
+        The value of `b` where it never changes; its user drives it all the same. On iCE40, and
+        where it is `far`, such a multiplier is a few adders, and leaves the cells to others.
     far
-        Whether a register follows the product. Where multipliers stand in columns of their own,
-        that halves the way to its user; on iCE40 UltraPlus it is one of the cell's.
+        Whether there is a third rank of registers. Where multipliers stand in columns of their own,
+        that halves the way from a product to its user; on iCE40 UltraPlus it is one of the cell's.
     """
 
     a_width: int
@@ -97,8 +98,8 @@ class Multiplier(wiring.Component):
     the first `latency` cycles is not defined.
 
     A vendor's cell serves up to 18 × 18 bits: MULT18X18D on ECP5, and on iCE40 UltraPlus SB_MAC16,
-    whose own 16 × 16 bits are completed by logic. A product by a constant is adders on iCE40. A
-    wider product, and any other on a family without multipliers, is the plain ``*`` between the
+    whose own 16 × 16 bits are completed by logic. A product by a constant may be adders. A wider
+    product, and any other on a family without multipliers, is the plain ``*`` between the
     same two ranks of registers: equally correct, but slow. Split wide operands upstream where the
     clock matters.
 
@@ -130,15 +131,16 @@ class Multiplier(wiring.Component):
         """Fill the interface with the cells of the platform's target."""
         target = target_of(platform)
         widest = max(self.config.a_width, self.config.b_width)
+        constant = self.config.b_constant
+        of_adders = self.config.far or target in (Target.ICE40, Target.ICE40_HX)
+        if target is not Target.PORTABLE and constant is not None and of_adders:
+            return constant_multiplier(self.a, constant, self.o, stages=self.config.latency)
         if self.config.far:
             if target is Target.ICE40 and widest <= ice40.OPERAND_WIDTH:
                 return ice40.multiplier(self.a, self.b, self.o, stages=3)
             return self._far()
         if target is Target.ECP5 and widest <= ecp5.OPERAND_WIDTH:
             return ecp5.multiplier(self.a, self.b, self.o)
-        constant = self.config.b_constant
-        if target in (Target.ICE40, Target.ICE40_HX) and constant is not None:
-            return ice40.constant_multiplier(self.a, constant, self.o)
         if target is Target.ICE40 and widest <= ice40.OPERAND_WIDTH:
             return ice40.multiplier(self.a, self.b, self.o)
         if target is Target.ICE40 and widest <= ice40.WIDE_OPERAND_WIDTH:

@@ -41,22 +41,21 @@ class ExactWideElement(Element):
 
     @staticmethod
     def _distance_config(n: ExactWideNumerics) -> MultiplierConfig:
-        return replace(distance_config(n), b_constant=n.log2e)
+        return replace(distance_config(n), b_constant=n.log2e, far=True)
 
     @staticmethod
     def _drop_config(n: ExactWideNumerics) -> MultiplierConfig:
         width = n.slope.bit_length()
-        return MultiplierConfig(a_width=n.fine_bits, b_width=width, b_constant=n.slope)
+        return MultiplierConfig(a_width=n.fine_bits, b_width=width, b_constant=n.slope, far=True)
 
     @staticmethod
     def _mantissa_config(n: ExactWideNumerics) -> MultiplierConfig:
-        return MultiplierConfig(a_width=n.fraction_bits, b_width=n.fraction_bits)
+        return MultiplierConfig(a_width=n.fraction_bits, b_width=n.fraction_bits, far=True)
 
     @classmethod
     def latency_of(cls, n: ExactWideNumerics) -> int:
         """Cycles: multiply, look up beside the line's product, subtract, multiply, shift."""
-        looked_up = fraction_config(n).latency
-        line = max(looked_up, cls._drop_config(n).latency) + 1
+        line = cls._drop_config(n).latency + 1
         return (
             cls._distance_config(n).latency + line + cls._mantissa_config(n).latency + SHIFT_STAGES
         )
@@ -69,8 +68,6 @@ class ExactWideElement(Element):
         m.submodules.fraction = fraction = Rom(fraction_config(n))
         m.submodules.drop = drop = Multiplier(self._drop_config(n))
         m.submodules.mantissa = mantissa = Multiplier(self._mantissa_config(n))
-        if fraction.config.latency != drop.config.latency:
-            raise ValueError("the fraction table and the line's product must take equally long")
         m.d.comb += [scale.a.eq(self.distance), scale.b.eq(n.log2e), drop.b.eq(n.slope)]
         with Pipe(m, "element", latency=self.latency_of(n), valid=1, visible=self.visible) as p:
             p.through(scale.config.latency, t=scale.o, keep=("visible",))
@@ -81,7 +78,9 @@ class ExactWideElement(Element):
             ]
             p.through(0, keep=("visible",), **shift_of(m, n, p.t, p.visible))
             keep = ("shift", "gone")
-            p.through(drop.config.latency, entry=fraction.data, drop=drop.o, keep=keep)
+            p.through(fraction.config.latency, entry=fraction.data, keep=keep)
+            ahead = drop.config.latency - fraction.config.latency
+            p.through(ahead, drop=drop.o, keep=("entry", *keep))
             line = (n.line_start - (p.drop >> SLOPE_FRAC))[: n.fraction_bits]
             p.stage("line", line=line, entry=Cat(p.entry, Const(1, 1)), keep=keep)
             m.d.comb += [mantissa.a.eq(p.entry), mantissa.b.eq(p.line)]

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from hw.attention.config import AttentionConfig
 from hw.attention.score_sequencer import head_shape
+from sim.arrays.layout import by_dimension, by_key
 from sim.bench.simulators import Simulator
 from sim.bench.streams import Sink, Source, StreamTrace, budget_of, run_streams, seconds_of
 from sim.cycle.heads import Loaded, head_cycles, source_of
@@ -209,26 +210,6 @@ def _operand(words: NDArray[np.uint8]) -> Source:
     sets, count, _ = words.shape
     data = [int.from_bytes(word.tobytes(), "little") for word in words.reshape(sets * count, -1)]
     return Source(fields={"data": data, "last": ([0] * (count - 1) + [1]) * sets})
-
-
-def _padded(array: NDArray[np.int8], step: int) -> NDArray[np.uint8]:
-    """(sets, tokens, dimensions) with zeros up to a multiple of `step` tokens, as bytes."""
-    more = -array.shape[1] % step
-    return np.ascontiguousarray(np.pad(array, ((0, 0), (0, more), (0, 0)))).view(np.uint8)
-
-
-def by_dimension(array: NDArray[np.int8], lanes: int) -> NDArray[np.uint8]:
-    """Words of `lanes` tokens, dimension after dimension, block after block."""
-    tokens = _padded(array, lanes)
-    sets, count, dims = tokens.shape
-    blocks = tokens.reshape(sets, count // lanes, lanes, dims).transpose(0, 1, 3, 2)
-    return blocks.reshape(sets, -1, lanes)
-
-
-def by_key(array: NDArray[np.int8], columns: int, lanes: int) -> NDArray[np.uint8]:
-    """Words of `lanes` dimensions, group after group, key after key to the end of a tile."""
-    tokens = _padded(array, columns)
-    return tokens.reshape(len(tokens), -1, lanes)
 
 
 def _read(config: AttentionConfig, heads: int, queries: int, trace: StreamTrace) -> AttentionTrace:

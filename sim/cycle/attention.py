@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from hw.attention.config import AttentionConfig
-from hw.attention.pace import SETTLE
+from hw.attention.pace import DECISION, SETTLE
 from hw.attention.timing import AttentionTiming
 from sim.cycle.dispatch import DispatchCycles, DispatchJob
 
@@ -244,11 +244,13 @@ class _Run:
             dispatch.taken(index, taken)
             handed_before = handed
             handed = max(taken + 1, handed + 1, before + 1) if timing.far else taken
-            before, done = done, max(handed, done) + 1
-            done = max(done, settled, free, self._log_room() + 1)
-            done = max(done, self.query.full(n) + 1, self.key.full(self.kv_of[n]) + 1)
+            before, seen = done, max(handed, done)
+            seen = max(seen, self._log_room())
+            seen = max(seen, self.query.full(n), self.key.full(self.kv_of[n]))
             if not command.none:
-                done = max(done, self._ring_room() + 1)
+                seen = max(seen, self._ring_room())
+            done = max(seen + 1 + DECISION, settled, free)
+            if not command.none:
                 result.tile_starts.append(done)
                 free = done + interval
             if command.end:
@@ -329,13 +331,14 @@ class _Run:
         taken = max(offered, self.value_done[-2] + 1)
         self.log_pops.append(taken)
         kv = self.kv_of[record.job]
-        start = max(taken, self.value_done[-1]) + 1
-        start = max(start, self.value_settled, self.value_free, self.value.full(kv) + 1)
+        seen = max(taken, self.value_done[-1], self.value.full(kv))
         if record.last or not record.data:
-            start = max(start, self.output.room() + 1)
+            seen = max(seen, self.output.room())
+        if record.data:
+            seen = max(seen, written)
+        start = max(seen + 1 + DECISION, self.value_settled, self.value_free)
         complete = 0
         if record.data:
-            start = max(start, written + 1)
             self.result.value_starts.append(start)
             self.freed.append(start + 1 + self.reads)
             self.value_free = start + self.value_interval

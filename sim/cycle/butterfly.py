@@ -18,7 +18,10 @@ PLANNED = 3
 """Cycles from the size of a batch until it can be offered: rest, compare, wait."""
 
 JOB_LATENCY = 2
-"""Cycles from a job's transfer to its offer to the planner: passed on, queue."""
+"""Cycles from a job's transfer to its offer behind the queue: passed on, queue."""
+
+JOBS_AHEAD = 2
+"""Jobs in the registers between the queue and the planner."""
 
 NEXT = 2
 """Cycles from the start of a batch until its job may be done: taken, next."""
@@ -129,7 +132,8 @@ class CoreState:
         self.consumed: list[int] = []
         self.stored: list[int] = []
         self.told: list[int] = []
-        # Of jobs: taken off the queue.
+        # Of jobs: taken off the queue, and done.
+        self.popped: list[int] = []
         self.done: list[int] = []
         self.loader_free = 0
         self.held = False
@@ -143,7 +147,7 @@ class CoreState:
         if job.bpmm and not self.held:
             stages = job.points.bit_length() - 1
             self.cycles.weights += self.matrices.load(stages * self.timing.vector_cycles(stages))
-        plan = max(self.done[-1] + 1 if self.done else 0, taken + JOB_LATENCY) + 1
+        plan = max(self.done[-1] if self.done else 0, self._pop(taken)) + 2
         if resized:
             # Nothing runs, and everything is stored.
             drained = self.stored[-1] + STORED + LATE if self.stored else 0
@@ -173,8 +177,8 @@ class CoreState:
     def _take(self, job: JobSize, resized: bool) -> int:
         """The loader takes a job, and is ready for its first vector's place."""
         at = max(self.loader_free, self.job_from)
-        if len(self.done) >= JOBS:
-            at = max(at, self.done[len(self.done) - JOBS] + 1)
+        if len(self.popped) >= JOBS:
+            at = max(at, self.popped[-JOBS] + 1)
         self.cycles.jobs.append(at)
         self.place = at + 2
         if resized:
@@ -182,6 +186,16 @@ class CoreState:
             self.place = max(at + 1, empty) + 2
         if self.gate is not None:
             self.place = max(self.place, self.gate(at) - 1)
+        return at
+
+    def _pop(self, taken: int) -> int:
+        """The job leaves the queue; it is seen in the cycle after, or after the job before it."""
+        at = taken + JOB_LATENCY
+        if self.popped:
+            at = max(at, self.popped[-1] + 1)
+        if len(self.popped) >= JOBS_AHEAD:
+            at = max(at, self.done[-JOBS_AHEAD] + 1)
+        self.popped.append(at)
         return at
 
     def _load(self, job: JobSize, first: bool) -> None:

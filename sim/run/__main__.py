@@ -10,7 +10,7 @@ import numpy as np
 from gen.cli import Parser, add_design_arguments, progress, run
 from gen.design import Design, load_design
 from gen.output import whole_file
-from sim.run.arrays import read_arrays
+from sim.arrays.files import read_arrays
 from sim.run.engines import ENGINES, execute, runner_of
 from sim.run.runner import Runner
 from spec.errors import check_choice

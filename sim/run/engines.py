@@ -16,7 +16,7 @@ from sim.run.butterfly import ButterflyRunner
 from sim.run.runner import Runner
 from sim.run.softmax import SoftmaxRunner
 from sim.run.two_layer import MixingRunner
-from spec.errors import check_choice
+from spec.errors import SpecError, check_choice
 
 __all__ = ["ENGINES", "execute", "run_arrays", "runner_of"]
 
@@ -33,7 +33,16 @@ MIXING = MixingRunner()
 
 
 def runner_of(design: Design) -> Runner:
-    """How a design is run."""
+    """How a design is run.
+
+    Raises
+    ------
+    SpecError
+        It has several cores.
+    """
+    if design.kind.name not in RUNNERS:
+        names = " or ".join(f"NAME:{name}" for name in design.cores)
+        raise SpecError(f"{design.name} is an accelerator, run one core at a time: {names}")
     return MIXING if isinstance(design.config, MixingConfig) else RUNNERS[design.kind.name]
 
 

@@ -24,7 +24,7 @@ class Runner(ABC):
     """Names of the arrays that may be given."""
 
     @abstractmethod
-    def read(self, path: Path, arrays: Arrays, design: Design) -> Any:
+    def read(self, path: Path, given: Arrays, design: Design) -> Any:
         """The work that the arrays of a file ask for.
 
         Raises

@@ -2,61 +2,33 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gen.design import Design
+from sim.arrays import softmax as of
+from sim.arrays.softmax import Result, Rows
 from sim.bench.softmax import CYCLES_PER_SECOND, simulate
 from sim.cycle.softmax import softmax_cycles
-from sim.golden.softmax import softmax
-from sim.run.arrays import check_mask, require
 from sim.run.runner import Runner
-from spec import Softmax, SpecError
 
 __all__ = ["SoftmaxRunner"]
-
-
-class Rows(NamedTuple):
-    """Rows of scores, and which of them are visible; (rows, length) each."""
-
-    scores: NDArray[Any]
-    mask: NDArray[np.bool_]
-
-
-class Result(NamedTuple):
-    """What a run gives."""
-
-    p: NDArray[np.unsignedinteger]
-    """(rows, length) probabilities; full scale stands for one."""
-    empty: NDArray[np.bool_]
-    """(rows,), True where a row has no visible element."""
-    cycles: int
-    """From the first transfer in to the last one out, without stalls."""
 
 
 class SoftmaxRunner(Runner):
     """``scores`` (rows, length) integers, ``mask`` of the same shape."""
 
-    arrays = ("scores", "mask")
+    arrays = of.NAMES
 
-    def read(self, path: Path, arrays: Mapping[str, NDArray[Any]], design: Design) -> Rows:
+    def read(self, path: Path, given: Mapping[str, NDArray[Any]], design: Design) -> Rows:
         """Scores and mask, checked against the description."""
-        scores = require(path, dict(arrays), "scores")
-        _check_scores(f"{path}: scores", scores, design.description)
-        mask = arrays.get("mask", np.ones(scores.shape, bool))
-        check_mask(path, mask)
-        if mask.shape != scores.shape:
-            raise SpecError(
-                f"{path}: mask must have the shape of scores {scores.shape}, got {mask.shape}"
-            )
-        return Rows(scores, mask)
+        return of.read(path, given, design.description)
 
     def golden(self, design: Design, work: Rows) -> Result:
         """Bits by the golden model, cycles by the cycle model."""
-        p, empty = softmax(design.description.numerics, work.scores, work.mask)
-        return Result(_narrow(design, p), empty, _cycles(design, work))
+        return of.golden(design.description, work, _cycles(design, work))
 
     def rtl(self, design: Design, work: Rows, folder: Path, verilog: Path) -> Result:
         """Bits and cycles by the emitted Verilog in Icarus."""
@@ -69,7 +41,8 @@ class SoftmaxRunner(Runner):
             folder=folder,
         )
         cycles = trace.delivered[-1] - trace.accepted[0] + 1
-        return Result(_narrow(design, np.stack(trace.p)), np.array(trace.empty), cycles)
+        p = of.narrow(design.description, np.stack(trace.p))
+        return Result(p, np.array(trace.empty), cycles)
 
     def rtl_seconds(self, design: Design, work: Rows) -> float:
         """At most; small ones are quicker."""
@@ -77,55 +50,13 @@ class SoftmaxRunner(Runner):
 
     def summary(self, work: Rows, result: Result) -> dict[str, Any]:
         """Rows, empty ones, and cycles."""
-        rows, length = work.scores.shape
-        return {
-            "rows": rows,
-            "length": length,
-            "empty_rows": int(result.empty.sum()),
-            "cycles": result.cycles,
-            "cycles_per_element": round(result.cycles / work.scores.size, 4),
-        }
+        return of.summary(work, result)
 
     def lines(self, summary: Mapping[str, Any]) -> tuple[str, list[str]]:
         """The same for a reader."""
-        lines = [f"{summary['cycles']} cycles, {summary['cycles_per_element']} an element"]
-        if summary["empty_rows"]:
-            lines.append(f"{summary['empty_rows']} rows have no visible element and are zero")
-        return f"{summary['rows']} rows of {summary['length']} elements", lines
+        return of.lines(summary)
 
 
 def _cycles(design: Design, work: Rows) -> int:
     rows, length = work.scores.shape
     return softmax_cycles(design.config, [length] * rows).total
-
-
-def _narrow(design: Design, p: NDArray[np.int64]) -> NDArray[np.unsignedinteger]:
-    return p.astype(np.uint8 if design.description.output_bits <= 8 else np.uint16)
-
-
-def _check_scores(where: str, scores: NDArray[Any], description: Softmax) -> None:
-    low, high = description.score_min, description.score_max
-    if scores.dtype.kind != "i":
-        frac, bits = description.score_frac, description.score_bits
-        raise SpecError(
-            f"{where} must be signed integers, got {scores.dtype}; quantise real scores with "
-            f"np.clip(np.round(x * 2**{frac}), {low}, {high})"
-            f".astype(np.int{8 if bits == 8 else 16})"
-        )
-    if scores.ndim != 2 or 0 in scores.shape:
-        raise SpecError(
-            f"{where} must have shape (rows, length), both at least 1, got {scores.shape}"
-        )
-    if scores.shape[1] > description.max_length:
-        raise SpecError(
-            f"{where} have rows of {scores.shape[1]} elements; the longest row is max_length = "
-            f"{description.max_length} (--set max_length=N takes up to 4096)"
-        )
-    outside = (scores < low) | (scores > high)
-    if outside.any():
-        row, column = np.argwhere(outside)[0]
-        value = int(scores[row, column])
-        nearest = min(max(value, low), high)
-        raise SpecError(
-            f"{where}[{row}, {column}] = {value} must be from {low} to {high}; nearest is {nearest}"
-        )

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from gen.design import Design
 from hw.butterfly.mixing import MixingConfig
+from sim.arrays.butterfly import check_integers
 from sim.bench.two_layer import block_sizes, blocks_per_second, simulate_blocks
 from sim.cycle.two_layer import two_layer_cycles
 from sim.golden.mixing import mixing
-from sim.run.butterfly import check_integers
 from sim.run.runner import Runner
 from spec import SpecError
 
@@ -39,15 +39,15 @@ class MixingRunner(Runner):
 
     arrays = ("x",)
 
-    def read(self, path: Path, arrays: Mapping[str, NDArray[Any]], design: Design) -> Integers:
+    def read(self, path: Path, given: Mapping[str, NDArray[Any]], design: Design) -> Integers:
         """Blocks, checked against the description and the core."""
         config: MixingConfig = design.config
-        for name in arrays:
+        for name in given:
             if name != "x":
                 raise SpecError(f"{path}: mixing takes x alone, got {name}; leave it out")
-        if "x" not in arrays:
+        if "x" not in given:
             raise SpecError(f"{path}: there is no array called x")
-        x, where = arrays["x"], f"{path}: x"
+        x, where = given["x"], f"{path}: x"
         if x.ndim not in (2, 3) or 0 in x.shape:
             raise SpecError(
                 f"{where} must have shape (rows, columns) or (blocks, rows, columns), got {x.shape}"

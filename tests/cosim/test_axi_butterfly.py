@@ -1,95 +1,22 @@
 """A butterfly core on AXI, in Icarus against cocotbext-axi's peers, all channels pausing."""
 
-from pathlib import Path
-from typing import Any
-
-import numpy as np
 import pytest
 
-from gen.design import Design, load_design
+from gen.design import load_design
 from hw.bus.system import OVERHEAD_CYCLES
 from sim.bench.axi import Frame, Quiet, Receive, Send, Step, Wait
 from sim.cycle.butterfly import butterfly_cycles
-from sim.golden import butterfly as golden
-from spec.butterfly import block_numbers
-from tests.support.axi import elements, frame
-from tests.support.axi_session import OnAxi, frames_of, words_of
+from tests.support.bus_session import frames_of, words_of
 from tests.support.butterfly import Job, random_job, sizes
+from tests.support.butterfly_on_bus import ButterflyOnBus
 
 pytestmark = pytest.mark.cosim
 pytest.importorskip("cocotbext.axi")
 
-CYCLES = 30_000
 DESIGNS = {
     "butterfly_1024": ["points=32", "orders=decreasing,increasing"],
     "butterfly_ice40": ["points=16", "shifts=1,0,1,1"],
 }
-
-
-class Built(OnAxi):
-    """A small core, and jobs for it."""
-
-    def __init__(self, design: Design, folder: Path):
-        super().__init__(design, folder, cycles=CYCLES)
-        self.config = design.config
-
-    def start(self, job: Job) -> list[Step]:
-        host, butterfly = self.host, self.config.butterfly
-        script = [
-            host.write("points", log2=job.points.bit_length() - 1),
-            host.write("vectors", count=job.vectors),
-        ]
-        if len(butterfly.transforms) > 1:
-            script.append(host.write("transform", which=job.transform))
-        if len(butterfly.orders) > 1:
-            script.append(host.write("order", which=job.order))
-        return [*script, host.write("control", start=1)]
-
-    def vectors(self, job: Job) -> list[Frame]:
-        parts = [getattr(job, part) for part in self.config.parts]
-        words = np.stack(parts, axis=-1).reshape(job.vectors, -1)
-        return [frame(self.inputs["i"], row) for row in words]
-
-    def weights(self, job: Job) -> list[Frame]:
-        assert job.weights is not None
-        factors = [
-            factor[block_numbers(job.points, job.order, stage)].reshape(-1)
-            for stage, factor in enumerate(job.weights)
-        ]
-        return [frame(self.inputs["weights"], factor) for factor in factors]
-
-    def send(self, job: Job) -> list[Step]:
-        matrix = [] if job.weights is None else [Send("weights", self.weights(job))]
-        return [*matrix, Send("i", self.vectors(job))]
-
-    def receive(self, job: Job) -> list[Step]:
-        return [
-            Receive("o", job.vectors),
-            self.host.until("status", busy=0),
-            self.host.read("error"),
-        ]
-
-    def wanted(self, job: Job) -> list[tuple[list[int], int, int]]:
-        butterfly = self.config.butterfly
-        if job.weights is not None:
-            done = golden.bpmm(butterfly, job.re, job.weights, job.order)
-            re, im = done.y, np.zeros_like(done.y)
-        else:
-            done = golden.fft(butterfly, job.re, job.im, inverse=job.transform == "inverse")
-            re, im = done.re, done.im
-        parts = [re, im][: len(self.config.parts)]
-        words = np.stack(parts, axis=-1).reshape(job.vectors, -1)
-        return [
-            (row.tolist(), int(exponent), int(saturated))
-            for row, exponent, saturated in zip(words, done.exponent, done.saturated, strict=True)
-        ]
-
-    def told(self, row: dict[str, Any]) -> tuple[list[int], int, int]:
-        (user,) = set(row["user"])
-        bits = self.config.exponent_shape.width
-        exponent = user & (1 << bits) - 1
-        exponent -= (exponent >> bits - 1) << bits
-        return elements(self.outputs["o"], row).tolist(), exponent, user >> bits
 
 
 SLOW = pytest.mark.slow
@@ -100,10 +27,10 @@ SLOW = pytest.mark.slow
 )
 def built(request, tmp_path_factory):
     design = load_design(request.param, DESIGNS[request.param])
-    return Built(design, tmp_path_factory.mktemp(design.name))
+    return ButterflyOnBus(design, tmp_path_factory.mktemp(design.name))
 
 
-def jobs_of(built: Built) -> list[Job]:
+def jobs_of(built: ButterflyOnBus) -> list[Job]:
     """Each transform and order, sizes from the largest down."""
     butterfly, largest = built.config.butterfly, built.config.butterfly.points
     kinds = [

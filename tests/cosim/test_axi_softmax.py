@@ -1,65 +1,22 @@
 """A softmax on AXI, in Icarus against cocotbext-axi's peers, all channels pausing at random."""
 
-from pathlib import Path
-from typing import Any
-
 import numpy as np
 import pytest
 
-from gen.design import Design, load_design
+from gen.design import load_design
 from hw.bus.system import OVERHEAD_CYCLES
 from sim.bench.axi import Deaf, Drain, Frame, Quiet, Read, Receive, Send, Step, Wait, Write
 from sim.bench.runner import BenchError
 from sim.cycle.softmax import softmax_cycles
-from sim.golden.softmax import softmax
-from tests.support.axi import elements, frame
-from tests.support.axi_session import OnAxi, frames_of, words_of
+from tests.support.bus_session import frames_of, words_of
 from tests.support.softmax import random_rows
+from tests.support.softmax_on_bus import SoftmaxOnBus
 
 pytestmark = pytest.mark.cosim
 pytest.importorskip("cocotbext.axi")
 
-CYCLES = 20_000
-"""Bound of every step: nothing takes longer, whatever was wrong."""
-
 DESIGNS = {"softmax_exact": ["max_length=32"], "softmax_ice40": ["max_length=16"]}
 """Four lanes of two bytes; one lane of 12 bits."""
-
-
-class Built(OnAxi):
-    """A softmax on AXI."""
-
-    def __init__(self, design: Design, folder: Path):
-        super().__init__(design, folder, cycles=CYCLES)
-        self.rows_in, self.rows_out = self.inputs["i"], self.outputs["o"]
-        self.lanes = design.config.lanes
-
-    def start(self, length: int, rows: int, mask: str = "none") -> list[Step]:
-        host = self.host
-        return [
-            host.write("row_length", elements=length),
-            host.write("rows", count=rows),
-            host.write("mask", source=mask),
-            host.write("control", start=1),
-        ]
-
-    def frame(self, scores: Any, visible: Any = None, pad: int = 0) -> Frame:
-        user: list[int] = []
-        if visible is not None:
-            for start in range(0, len(visible), self.lanes):
-                part = visible[start : start + self.lanes]
-                user.append(sum(int(seen) << lane for lane, seen in enumerate(part)))
-        return frame(self.rows_in, scores, user, pad)
-
-    def expected(self, scores: Any, visible: Any) -> tuple[list[int], int]:
-        """A row's probabilities, and whether it is empty."""
-        golden = softmax(self.design.description.numerics, scores[None], visible[None])
-        return golden.p[0].tolist(), int(golden.empty[0])
-
-    def told(self, row: dict[str, Any]) -> tuple[list[int], int]:
-        """The same of a frame that came."""
-        assert len(set(row["user"])) == 1
-        return elements(self.rows_out, row).tolist(), row["user"][0]
 
 
 SLOW = pytest.mark.slow
@@ -68,7 +25,7 @@ SLOW = pytest.mark.slow
 @pytest.fixture(scope="module", params=["softmax_exact", pytest.param("softmax_ice40", marks=SLOW)])
 def built(request, tmp_path_factory):
     design = load_design(request.param, DESIGNS[request.param])
-    return Built(design, tmp_path_factory.mktemp(design.name))
+    return SoftmaxOnBus(design, tmp_path_factory.mktemp(design.name))
 
 
 def test_a_host_knows_the_design_by_its_registers(built):
@@ -108,7 +65,7 @@ def test_runs_give_what_the_golden_model_says(built, pause):
     assert all(each.get("resp", 0) == 0 for each in results)
 
 
-def bad_rows(built: Built) -> dict[str, tuple[Frame, int]]:
+def bad_rows(built: SoftmaxOnBus) -> dict[str, tuple[Frame, int]]:
     """Fault -> a frame of such a row of 0, 1, 2 …, and how many of its transfers count."""
     length, lanes, size = length_of(built), built.lanes, built.rows_in.element_bytes
     scores = np.arange(length)
@@ -126,7 +83,7 @@ def bad_rows(built: Built) -> dict[str, tuple[Frame, int]]:
     return found
 
 
-def length_of(built: Built) -> int:
+def length_of(built: SoftmaxOnBus) -> int:
     """Three transfers, the last of them half full."""
     return 2 * built.lanes + (built.lanes + 1) // 2
 

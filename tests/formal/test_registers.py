@@ -1,10 +1,11 @@
-"""Proofs of the way to the registers: AXI4-Lite and the access port answer each request once."""
+"""Proofs of the way to the registers: every request is answered once, on AXI4-Lite and behind."""
 
 from typing import Any
 
 import pytest
 from amaranth.hdl import Assert, Assume, Cat, Cover, Module, Mux, Signal, Value
 
+from hw.bus.access_switch import AccessSwitch
 from hw.bus.axi_lite import AxiLite
 from hw.bus.register_file import RegisterFile
 from tests.support.flat import Flat
@@ -214,3 +215,65 @@ def test_nothing_changes_but_by_a_write_that_is_answered_well():
         Assert(dut.job.mode <= 2, "every field is"),
     ]
     prove(m, name="register_file_contract", ports=free_ports(dut), depth=5)
+
+
+def switch_state(m: Module, dut: AccessSwitch) -> None:
+    """Every request is in one place; and who answers has been asked."""
+    for k, port in enumerate(dut.ports):
+        owed = Signal(name=f"owed_{k}")
+        with m.If(taken(port.request)):
+            m.d.sync += owed.eq(1)
+        with m.Elif(taken(port.response)):
+            m.d.sync += owed.eq(0)
+        m.submodules[f"port_rules_{k}"] = StreamRules(port.response, Assume)
+        m.d.comb += [
+            Assume(~port.response.valid | owed, "answers what was asked"),
+            Assert(owed == dut.hearing[k], "it hears whom it asked"),
+        ]
+    requests = counted(m, taken(dut.access.request), "requests")
+    responses = counted(m, taken(dut.access.response), "responses")
+    places = Cat(dut.asking, dut.hearing, dut.nobody, dut.answered)
+    width = (1 << COUNT) - 1
+    m.d.comb += [
+        Assert(((requests - responses) & width) == places.any(), "each is answered"),
+        Assert(~(places & (places - 1)).any(), "one at a time"),
+    ]
+
+
+def test_the_switch_keeps_the_rules_of_streams():
+    dut = AccessSwitch(3)
+    prove_stream_rules(Flat(dut), name="access_switch_rules", also=lambda m: switch_state(m, dut))
+
+
+def test_the_switch_asks_whom_the_address_is_of_and_tells_what_it_heard():
+    m = Module()
+    m.submodules.dut = dut = AccessSwitch(3)
+    switch_state(m, dut)
+    request, response = dut.access.request, dut.access.response
+    last: Any = Signal(request.payload.shape())
+    heard: Any = Signal(response.payload.shape())
+    with m.If(taken(request)):
+        m.d.sync += [last.eq(request.payload), Value.cast(heard).eq(1 << 32)]
+    for k, port in enumerate(dut.ports):
+        with m.If(taken(port.response)):
+            m.d.sync += heard.eq(port.response.payload)
+        ask, mine = port.request.payload, last.address[12:] == k
+        m.d.comb += [
+            Assert(~port.request.valid | mine, "whom the address is of"),
+            Assert(~dut.hearing[k] | mine, "hears whom the address is of"),
+            Assert(~dut.nobody | ~mine, "nobody is one beyond"),
+            Assert(~port.request.valid | (ask.address == last.address[:12]), "the address"),
+            Assert(~port.request.valid | (ask.data == last.data), "the data"),
+            Assert(~port.request.valid | (ask.strobe == last.strobe), "the bytes"),
+            Assert(~port.request.valid | (ask.write == last.write), "whether to write"),
+            Assert(
+                ~port.request.valid | (Value.cast(heard) == 1 << 32), "a new request is not heard"
+            ),
+        ]
+    told = Value.cast(response.payload)
+    m.d.comb += [
+        Assert(~dut.answered | (told[-1] == heard.error), "whether it was an error"),
+        Assert(~dut.answered | (told[:32] == heard.data), "what was read"),
+        Assert(~dut.nobody | (Value.cast(heard) == 1 << 32), "nobody answers with an error"),
+    ]
+    prove(m, name="access_switch_contract", ports=free_ports(dut), depth=3)

@@ -1,11 +1,6 @@
 """The host's end of the link: at emitted gates, at a pseudo-terminal, at boards that are wrong."""
 
 import contextlib
-import os
-import pty
-import select
-import threading
-import tty
 
 import pytest
 
@@ -26,6 +21,7 @@ from spec.errors import SpecError
 from spec.link import Kind, Status
 from tests.support.link import Simulated, SimulatedPort, compile_bench
 from tests.support.link_core import CALLS, STORE, TOTAL
+from tests.support.terminal import Terminal
 from tests.test_house import loaded_by
 
 IDENTITY = bytes([1, 64, 0, 1, 1, 2, 3])
@@ -168,6 +164,23 @@ def test_a_board_that_is_silent_is_asked_so_often_and_no_longer():
     assert port.closed == 1
 
 
+def test_a_port_that_takes_no_time_below_zero_is_given_none():
+    """As pyserial's: a deadline may pass while the answer's beginning is looked at."""
+
+    class Strict(Scripted):
+        def __setattr__(self, name, value):
+            assert name != "timeout" or value is None or value >= 0
+            super().__setattr__(name, value)
+
+        def read(self, size=1, /):
+            data = super().read(size)
+            self.now += 1
+            return data or b"\1"
+
+    with pytest.raises(NoAnswer):
+        Strict(lambda content: None).link(attempts=2)
+
+
 def test_answers_that_are_not_to_this_request_are_passed_over():
     def answer(content):
         return board(b"")(content) if content[1] == Kind.IDENTIFY else None
@@ -273,42 +286,14 @@ def test_a_board_without_streams_says_so():
         link.send(0, b"a")
 
 
-class Terminal:
-    """A pseudo-terminal between a simulated link and a serial port."""
-
-    def __init__(self, simulated):
-        self.simulated = simulated
-        self.board, host = pty.openpty()
-        tty.setraw(host)
-        self.name = os.ttyname(host)
-        self.host: int | None = host
-        self.ended = threading.Event()
-        self.thread = threading.Thread(target=self.serve)
-        self.thread.start()
-
-    def serve(self):
-        while not self.ended.is_set():
-            if select.select([self.board], [], [], 0.02)[0]:
-                with contextlib.suppress(OSError):
-                    os.write(self.board, bytes(self.simulated.run(os.read(self.board, 4096)).sent))
-
-    def pull(self):
-        """The cable is out: nothing holds the terminal's other end any more."""
-        if self.host is not None:
-            self.ended.set()
-            self.thread.join(10)
-            os.close(self.board)
-            os.close(self.host)
-            self.host = None
-
-
 @pytest.fixture
 def terminals(program):
     made = []
     with contextlib.ExitStack() as stack:
 
         def make():
-            made.append(Terminal(stack.enter_context(Simulated(program))))
+            simulated = stack.enter_context(Simulated(program))
+            made.append(Terminal(lambda data: bytes(simulated.run(data).sent)))
             return made[-1]
 
         yield make

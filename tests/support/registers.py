@@ -72,7 +72,7 @@ def asked(
                     answers.append(Told(*told, accepted, offered))
                     offered = None
             if not left and pending is None and not ctx.get(response.valid) and offered is None:
-                settle = cycle - accepted > 4
+                settle = cycle - accepted > 8
                 if settle:
                     return
             await ctx.tick()

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hw.attention.pace import SETTLE, Pace
+from hw.attention.pace import DECISION, LEAST_INTERVAL, SETTLE, Pace
 from tests.support.netlist import run_amaranth
 
 
@@ -12,11 +12,11 @@ def opened(interval, events):
     for cycle, (start, ends, released) in enumerate(events):
         found.append(int(cycle >= earliest and not shut))
         if start:
-            earliest = max(earliest, cycle + interval)
+            earliest = max(earliest, cycle + interval - DECISION)
         if ends:
             shut = True
         if released:
-            shut, earliest = False, max(earliest, cycle + SETTLE)
+            shut, earliest = False, max(earliest, cycle + SETTLE - DECISION)
     return found
 
 
@@ -36,7 +36,7 @@ def events(draw, interval):
     return found
 
 
-@pytest.mark.parametrize("interval", [1, 2, 3, 8])
+@pytest.mark.parametrize("interval", [LEAST_INTERVAL, LEAST_INTERVAL + 1, 8, 64])
 @settings(max_examples=30)
 @given(data=st.data())
 def test_it_opens_when_the_rules_say(interval, data):
@@ -46,3 +46,8 @@ def test_it_opens_when_the_rules_say(interval, data):
     ]
     trace = run_amaranth(Pace(interval), stimulus)
     assert [row["open"] for row in trace] == opened(interval, made)
+
+
+def test_it_refuses_an_interval_that_the_decision_cannot_follow():
+    with pytest.raises(ValueError, match=rf"^Pace.interval must be at least {LEAST_INTERVAL}, got"):
+        Pace(LEAST_INTERVAL - 1)

@@ -150,9 +150,9 @@ def test_latencies_of_the_default():
     tile = TileWords(rows=8, row_words=8, lanes=1)
     operation = operation_of("exact_18", keys=1024)
     config = WeigherConfig(tile=tile, operation=operation, tiles=132)
-    assert (config.weight_latency, config.factor_latency) == (12, 30)
+    assert (config.weight_latency, config.factor_latency) == (15, 33)
     ratio = operation_of("exact_18", keys=1024, ratio=Fraction(2, 3))
     other = WeigherConfig(tile=tile, operation=ratio, tiles=132)
-    assert (other.weight_latency, other.factor_latency) == (12, 32)
+    assert (other.weight_latency, other.factor_latency) == (15, 35)
     assert isinstance(ratio, ExactRow)
     assert ratio.ratio_mantissa is not None

@@ -3,6 +3,7 @@
 import pytest
 
 from hw.bus.link import LinkConfig
+from hw.bus.link_config import least_buffer_bytes
 from spec.errors import SpecError
 from spec.link import FEWEST_BUFFER_BYTES, MOST_BUFFER_BYTES, RUN_BYTES
 
@@ -30,11 +31,26 @@ def test_the_widest_word_fits_both_buffers(size):
     assert 2 + 4 + len(config.identity) + 4 + 1 <= size
 
 
+@pytest.mark.parametrize("size", [1, 40, 54, 55, 56, 73, 252, 253, 254, 600])
+def test_the_least_buffer_takes_the_word_and_one_byte_less_does_not(size):
+    least = least_buffer_bytes(size)
+    assert LinkConfig(receive_widths=(8 * size,), buffer_bytes=least).receive_bytes == (size,)
+    with pytest.raises(SpecError):
+        LinkConfig(receive_widths=(8 * size,), buffer_bytes=least - 1)
+
+
+def test_maps_are_told_apart_by_as_many_bits_as_it_takes():
+    bits = [LinkConfig(maps=maps).address_bits for maps in (1, 2, 3, 4, 5, 16)]
+    assert bits == [12, 13, 14, 14, 15, 16]
+
+
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
         ({"buffer_bytes": 63}, f"buffer_bytes must be from {FEWEST_BUFFER_BYTES}"),
         ({"buffer_bytes": 1 << 16}, f"nearest is {MOST_BUFFER_BYTES}"),
+        ({"maps": 0}, "maps must be from 1 to 16"),
+        ({"maps": 17}, "maps must be from 1 to 16, got 17; nearest is 16"),
         ({"patience_cycles": 0}, "patience_cycles must be from 1 to"),
         ({"send_widths": (8, 0)}, r"send_widths\[1\] must be from 1 to"),
         ({"receive_widths": (8.0,)}, r"receive_widths\[0\] must be an integer"),

@@ -53,6 +53,7 @@ FAR = {
     f"far_{name}": replace(CONFIGS[name], far=True)
     for name in ("s8_s8", "u16_s8", "s16_u16", "s18_u18", "u19_u4", "u1_u1")
 }
+FAR |= {f"far_{name}": replace(config, far=True) for name, config in CONSTANTS.items()}
 CONFIGS |= CONSTANTS | FAR
 PAIRS = {
     f"pair_{'us'[a_signed]}{a_width}_{'us'[b_signed]}{b_width}": MultiplierConfig(
@@ -194,6 +195,13 @@ def test_a_pair_is_one_cell_of_ice40_and_a_constant_is_none():
     constant = Multiplier(MultiplierConfig(a_width=16, b_width=18, b_constant=189097))
     for target in (Target.ICE40, Target.ICE40_HX):
         assert cell not in emit_rtlil(constant, target)
+
+
+@pytest.mark.parametrize("far", (False, True))
+def test_a_far_product_by_a_constant_leaves_the_cell_to_others(far: bool):
+    config = MultiplierConfig(a_width=16, b_width=18, b_constant=189097, far=far)
+    cells = emit_rtlil(Multiplier(config), Target.ECP5).count("cell \\MULT18X18D ")
+    assert cells == (0 if far else 1)
 
 
 @pytest.mark.parametrize(

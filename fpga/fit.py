@@ -1,0 +1,116 @@
+"""When a design has no room on a board: what overflows, and a smaller one that has."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from fpga.flow import FlowError
+from fpga.reports import Need, needs_of
+from gen.design import Design
+from spec.errors import SpecError
+
+__all__ = ["DoesNotFit", "Watch", "overflow", "smaller_ones", "smaller_that_fits"]
+
+MOST_TRIALS = 5
+
+PARALLEL = {
+    "attention": ("rows", "columns", "value_columns"),
+    "butterfly": ("units", "stream_words"),
+    "softmax": ("lanes",),
+}
+"""Kind of core -> fields of its configuration that halve its gates and its speed."""
+
+SIZES = {
+    "attention": ("queries", "keys"),
+    "butterfly": ("points",),
+    "softmax": ("max_length",),
+}
+"""Kind of core -> fields of its description that halve its memories."""
+
+LEAST_SIZE = 16
+
+
+class DoesNotFit(Exception):  # noqa: N818
+    """A design takes more than the chip has."""
+
+    def __init__(self, needs: Sequence[Need]):
+        self.needs = list(needs)
+        super().__init__(", ".join(need.words for need in needs))
+
+
+class Watch:
+    """Reads the router's log as it is written: which step it is at, and whether there is room."""
+
+    def __init__(self, steps: Callable[[str], None] | None = None):
+        self.needs: dict[str, Need] = {}
+        self._steps, self._step = steps, ""
+
+    def __call__(self, line: str) -> None:
+        """Take a line; raise `DoesNotFit` after the router's table if some needs are too many."""
+        row = needs_of([line])
+        self.needs |= row
+        if not row and self.needs and overflow(self.needs):
+            raise DoesNotFit(overflow(self.needs))
+        step = "route" if re.match(r"Info: Routing", line) else ""
+        if step and step != self._step and self._steps:
+            self._step = step
+            self._steps(step)
+
+
+def overflow(needs: Mapping[str, Need]) -> list[Need]:
+    """Those that are more than there is, the worst first."""
+    over = [need for need in needs.values() if need.need > need.have]
+    return sorted(over, key=lambda need: -need.need / max(1, need.have))
+
+
+def smaller_ones(design: Design) -> Iterator[dict[str, int]]:
+    """Settings of ever smaller designs: less in parallel first, then smaller layers.
+
+    Of the fields that do the same, in all cores, the largest are halved together.
+    """
+    parallel: dict[str, int] = {}
+    sizes: dict[str, int] = {}
+    for name, core in design.cores.items():
+        # As --set has them: of an accelerator, by the core's name.
+        prefix = "" if design.kind is core.kind else f"{name}."
+        parallel |= _numbers(core.hardware, PARALLEL.get(core.kind.name, ()), prefix)
+        sizes |= _numbers(vars(core.description), SIZES.get(core.kind.name, ()), prefix)
+    settings: dict[str, int] = {}
+    for fields, least in ((parallel, 1), (sizes, LEAST_SIZE)):
+        while fields and max(fields.values()) >= 2 * least:
+            largest = max(fields.values())
+            for field in [name for name, value in fields.items() if value == largest]:
+                settings[field] = fields[field] = largest // 2
+            yield dict(settings)
+
+
+def _numbers(values: Mapping[str, Any], fields: Sequence[str], prefix: str) -> dict[str, int]:
+    found = {f"{prefix}{name}": values.get(name) for name in fields}
+    return {name: value for name, value in found.items() if isinstance(value, int)}
+
+
+def smaller_that_fits(
+    design: Design,
+    load: Callable[[dict[str, int]], Design],
+    needs: Callable[[Design], Mapping[str, Need]],
+) -> dict[str, int] | None:
+    """Settings of the first of a few smaller designs that has room, by its cells, if any has.
+
+    Parameters
+    ----------
+    design
+        The one that has none.
+    load
+        Gives the design of some settings; may refuse them.
+    needs
+        Gives what a design takes on the board.
+    """
+    for trial, settings in enumerate(smaller_ones(design)):
+        if trial == MOST_TRIALS:
+            break
+        try:
+            if not overflow(needs(load(settings))):
+                return settings
+        except (SpecError, FlowError):
+            continue
+    return None
