@@ -7,7 +7,7 @@ from gen.design import load_design
 from gen.devices import BOARDS, board_of
 from gen.plan.planner import plan
 from gen.plan.report import told, written
-from gen.settings import parse_settings
+from gen.settings import apply_settings
 from spec import SpecError
 from spec.errors import check_choice
 
@@ -31,7 +31,7 @@ def main() -> None:
     board = board_of(arguments.board)
     design = load_design(arguments.design, arguments.settings)
     # What a preset proposes is chosen anew; what the user sets is not.
-    _, hardware = parse_settings(design.kind, arguments.settings)
+    _, hardware = apply_settings(design.description, {}, arguments.settings)
     found = plan(design.name, design.description, board, hardware, bus=arguments.bus)
     if arguments.json:
         print(json.dumps(told(found), indent=2))
