@@ -39,7 +39,7 @@ SHORT_BITS = max(LENGTH_OF.values()).bit_length()
 
 
 class Then(Enum):
-    """Where FETCH and EMIT go on to."""
+    """Where FETCH and LOAD go on to."""
 
     LOOK = 0
     ACT = 1
@@ -153,8 +153,10 @@ class Executor(wiring.Component):
         self.count = Signal(8 * COUNT_BYTES)
         # Waited so far, from below; its highest bit says that it is over.
         self.patience = Signal((config.patience_cycles - 1).bit_length() + 1)
+        # Steps of these two, a cycle before.
         self.counts = Signal()
         self.waits = Signal()
+        self.byte = Signal(8, reset_less=True)
         self.feed = Signal()
         self.fed = Signal()
         self.take = Signal()
@@ -164,6 +166,8 @@ class Executor(wiring.Component):
         self.at_end = Signal()
         self.no_room = Signal()
         self.no_more = Signal()
+        self.said = Signal(8)
+        self.all_said = Signal()
         self.ends = Signal()
 
     def elaborate(self, platform: object) -> Module:
@@ -175,18 +179,23 @@ class Executor(wiring.Component):
             self.crc_byte.valid.eq(self.encode.valid & self.encode.ready),
         ]
         # The CRC leaves through its own register: a byte like its lowest shifts it down by one.
-        byte = Mux(self.ends, self.crc_register[:8], self.word[:8])
         m.d.comb += [
-            self.crc_byte.payload.eq(byte),
-            self.encode.payload.eq(byte ^ self.ends.replicate(8)),
+            self.crc_byte.payload.eq(self.byte),
+            self.encode.payload.eq(self.byte ^ self.ends.replicate(8)),
         ]
+        said = Array(Const(each, 8) for each in self.config.identity)
+        which_said = self.count[: len(said).bit_length()]
         m.d.sync += [
             self.ahead.eq(self.word[-16:-8] - self.last),
             self.at_end.eq(self.at == self.end),
             self.no_room.eq(self.encoded > self.config.most_encoded),
             self.no_more.eq(self.count.all()),
+            self.said.eq(said[which_said]),
+            self.all_said.eq(which_said == len(said)),
         ]
         m.d.sync += [
+            self.counts.eq(0),
+            self.waits.eq(0),
             self.count.eq(self.count + self.counts),
             self.patience.eq(self.patience + self.waits),
         ]
@@ -221,7 +230,7 @@ class Executor(wiring.Component):
                 m.d.comb += [i.ready.eq(self.take), self.taken.eq(self.take & i.valid)]
 
     def _through(self, m: Module, state: str, count: Value | int, then: Then) -> None:
-        """Go to FETCH or EMIT for `count` bytes, and from there to `then`."""
+        """Go to FETCH or LOAD for `count` bytes, and from there to `then`."""
         m.d.sync += [self.left.eq(count), self.then.eq(then), self.waited.eq(0)]
         m.next = state
 
@@ -239,7 +248,7 @@ class Executor(wiring.Component):
         ]
 
     def _fetch(self, m: Module) -> None:
-        """FETCH: the next `left` bytes of the request become the highest of `word`."""
+        """FETCH and CATCH: the next `left` bytes of the request become the highest of `word`."""
         with m.State("IDLE"):
             m.d.sync += [self.at.eq(0), self.end.eq(self.length - CRC_BYTES)]
             with m.If(self.received):
@@ -247,15 +256,18 @@ class Executor(wiring.Component):
                 self._through(m, "FETCH", HEAD_BYTES, Then.LOOK)
         with m.State("FETCH"):
             m.d.sync += self.waited.eq(self.waited + 1)
-            with m.If(self.waited == self.config.ram.latency):
-                self._shift(m)
-                m.d.sync += [self.waited.eq(0), self.at.eq(self.at + 1)]
-                with m.If(self.left == 1):
-                    self._go_on(m, Then.LOOK, Then.ACT, Then.FEED, Then.NONCE)
+            with m.If(self.waited == self.config.ram.latency - 1):
+                m.next = "CATCH"
             with m.If((self.then == Then.FEED) & self.at_end & (self.waited == 1)):
                 # The request ends within a word.
                 m.d.sync += self.status.eq(Status.BAD_REQUEST)
                 m.next = "ANSWER"
+        with m.State("CATCH"):
+            self._shift(m)
+            m.d.sync += [self.waited.eq(0), self.at.eq(self.at + 1)]
+            m.next = "FETCH"
+            with m.If(self.left == 1):
+                self._go_on(m, Then.LOOK, Then.ACT, Then.FEED, Then.NONCE)
 
     def _decide(self, m: Module) -> None:
         """LOOK at the head; DECIDE whether to act, to repeat, or to refuse."""
@@ -350,56 +362,65 @@ class Executor(wiring.Component):
         with m.State("FEED"):
             m.d.comb += self.feed.eq(1)
             with m.If(self.fed):
-                m.d.comb += self.counts.eq(1)
+                m.d.sync += self.counts.eq(1)
                 m.next = "NEXT"
             with m.Elif(self.patience[-1]):
                 m.next = "ANSWER"
             with m.Else():
-                m.d.comb += self.waits.eq(1)
+                m.d.sync += self.waits.eq(1)
 
     def _answer(self, m: Module) -> None:
-        """ANSWER with a head; the BODY follows if all went well."""
+        """ANSWER with a head; the BODY follows if all went well.
+
+        LOAD, EMIT and SHIFT: the `left` lowest bytes of `word` go into the answer, or the CRC.
+        """
         with m.State("ANSWER"):
             m.d.comb += [self.clear.eq(1), self.crc_clear.eq(1)]
             m.d.sync += self.ends.eq(0)
             m.d.sync += self.word[:16].eq(Cat(self.last, self.kind, self.status))
-            self._through(m, "EMIT", HEAD_BYTES, Then.BODY)
+            self._through(m, "LOAD", HEAD_BYTES, Then.BODY)
+        with m.State("LOAD"):
+            m.d.sync += self.byte.eq(Mux(self.ends, self.crc_register[:8], self.word[:8]))
+            with m.If(~self.crc_busy):
+                m.next = "EMIT"
         with m.State("EMIT"):
-            m.d.comb += self.encode.valid.eq(~self.crc_busy)
-            with m.If(self.encode.valid & self.encode.ready):
-                self._shift(m)
-                with m.If(self.left == 1):
-                    self._go_on(m, Then.BODY, Then.SAY, Then.MORE, Then.TAIL, Then.FINISH)
+            m.d.comb += self.encode.valid.eq(1)
+            with m.If(self.encode.ready):
+                m.next = "SHIFT"
+        with m.State("SHIFT"):
+            self._shift(m)
+            m.next = "LOAD"
+            with m.If(self.left == 1):
+                self._go_on(m, Then.BODY, Then.SAY, Then.MORE, Then.TAIL, Then.FINISH)
         with m.State("BODY"):
             m.next = "TAIL"
+            with m.If(self.kind == Kind.READ):
+                m.d.sync += self.word[: 8 * REGISTER_BYTES].eq(self.registers.response.payload.data)
+            with m.Elif(self.kind == Kind.SEND):
+                m.d.sync += self.word[: 8 * COUNT_BYTES].eq(self.count)
             with m.If(self.status == Status.OK), m.Switch(self.kind):
                 with m.Case(Kind.IDENTIFY):
                     # What follows the nonce is fetched too, until the nonce is lowest.
                     self._through(m, "FETCH", self.config.word_bytes, Then.NONCE)
                 with m.Case(Kind.READ):
-                    response = self.registers.response
-                    m.d.comb += response.ready.eq(1)
-                    m.d.sync += self.word[: 8 * REGISTER_BYTES].eq(response.payload.data)
-                    self._through(m, "EMIT", REGISTER_BYTES, Then.TAIL)
+                    m.d.comb += self.registers.response.ready.eq(1)
+                    self._through(m, "LOAD", REGISTER_BYTES, Then.TAIL)
                 with m.Case(Kind.SEND):
-                    m.d.sync += self.word[: 8 * COUNT_BYTES].eq(self.count)
-                    self._through(m, "EMIT", COUNT_BYTES, Then.TAIL)
+                    self._through(m, "LOAD", COUNT_BYTES, Then.TAIL)
                 with m.Case(Kind.RECEIVE):
                     m.next = "TAKE"
 
     def _identify(self, m: Module) -> None:
         """Give back the NONCE, then SAY the identity."""
-        identity = self.config.identity
         with m.State("NONCE"):
-            self._through(m, "EMIT", NONCE_BYTES, Then.SAY)
+            self._through(m, "LOAD", NONCE_BYTES, Then.SAY)
         with m.State("SAY"):
-            with m.If(self.count[: len(identity).bit_length()] == len(identity)):
+            m.d.sync += self.word[:8].eq(self.said)
+            with m.If(self.all_said):
                 m.next = "TAIL"
             with m.Else():
-                said = Array(Const(each, 8) for each in identity)
-                m.d.comb += self.counts.eq(1)
-                m.d.sync += self.word[:8].eq(said[self.count[: len(identity).bit_length()]])
-                self._through(m, "EMIT", 1, Then.SAY)
+                m.d.sync += self.counts.eq(1)
+                self._through(m, "LOAD", 1, Then.SAY)
 
     def _drain_core(self, m: Module) -> None:
         """TAKE words from the core, as long as MORE are asked for, are there and have room."""
@@ -407,25 +428,25 @@ class Executor(wiring.Component):
         with m.State("MORE"):
             m.next = "TAKE"
         with m.State("TAKE"):
+            for k, i in enumerate(self.from_core):
+                with m.If(self.which == k):
+                    low = 8 * self.config.receive_bytes[k]
+                    m.d.sync += self.word[:low].eq(i.payload)
             with m.If(self.no_more | self.no_room | self.patience[-1]):
                 m.next = "TAIL"
             with m.Else():
                 m.d.comb += self.take.eq(1)
                 with m.If(self.taken):
-                    m.d.comb += self.counts.eq(1)
-                    for k, i in enumerate(self.from_core):
-                        with m.If(self.which == k):
-                            low = 8 * self.config.receive_bytes[k]
-                            m.d.sync += self.word[:low].eq(i.payload)
-                    self._through(m, "EMIT", sizes[self.which], Then.MORE)
+                    m.d.sync += self.counts.eq(1)
+                    self._through(m, "LOAD", sizes[self.which], Then.MORE)
                 with m.Else():
-                    m.d.comb += self.waits.eq(1)
+                    m.d.sync += self.waits.eq(1)
 
     def _end(self, m: Module) -> None:
         """TAIL: the CRC. FINISH the answer, SEND it, WAIT until it is sent."""
         with m.State("TAIL"):
             m.d.sync += self.ends.eq(1)
-            self._through(m, "EMIT", CRC_BYTES, Then.FINISH)
+            self._through(m, "LOAD", CRC_BYTES, Then.FINISH)
         with m.State("FINISH"):
             m.d.comb += self.finish.eq(1)
             m.next = "SEND"

@@ -227,13 +227,15 @@ def once(dut: Executor) -> tuple[Module, list[Signal]]:
         # Where the executor is meanwhile.
         Assert((dut.session == open_) & (~open_ | (dut.last == newest)), "remembers"),
     ]
-    ongoing = {state: dut.ongoing(state) for state in ("FETCH", "EMIT", "ACT", "ASK", "HEAR")}
+    ongoing = {state: dut.ongoing(state) for state in ("ACT", "ASK", "HEAR")}
+    fetching = dut.ongoing("FETCH") | dut.ongoing("CATCH")
+    emitting = dut.ongoing("LOAD") | dut.ongoing("EMIT") | dut.ongoing("SHIFT")
     acting = ongoing["ACT"] | ongoing["ASK"] | dut.ongoing("NEXT") | dut.ongoing("FEED")
-    acting |= ongoing["FETCH"] & ((dut.then == Then.ACT) | (dut.then == Then.FEED))
-    before = ongoing["ACT"] | ongoing["ASK"] | (ongoing["FETCH"] & (dut.then == Then.ACT))
-    taking = dut.ongoing("TAKE") | dut.ongoing("MORE") | (ongoing["EMIT"] & (dut.then == Then.MORE))
+    acting |= fetching & ((dut.then == Then.ACT) | (dut.then == Then.FEED))
+    before = ongoing["ACT"] | ongoing["ASK"] | (fetching & (dut.then == Then.ACT))
+    taking = dut.ongoing("TAKE") | dut.ongoing("MORE") | (emitting & (dut.then == Then.MORE))
     answering = dut.ongoing("ANSWER") | dut.ongoing("BODY")
-    answering |= ongoing["EMIT"] & (dut.then == Then.BODY)
+    answering |= emitting & (dut.then == Then.BODY)
     receives = (dut.kind == Kind.RECEIVE) & (dut.status == Status.OK)
     m.d.comb += [
         Assert(~acting | may_act, "acting"),
