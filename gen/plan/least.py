@@ -49,7 +49,8 @@ def attention_least(config: AttentionConfig, target: Target) -> Resources:
     if target is Target.ECP5:
         multipliers = rows * (columns + values) + values + _of_scale(config)
     elif target is Target.ICE40:
-        multipliers = -(-rows * columns // 2) + rows * values + values
+        pairs = AttentionTiming(config).weight_shape.width <= ice40.HALF_OPERAND_WIDTH
+        multipliers = rows * (-(-columns // 2) + (-(-values // 2) if pairs else values)) + values
     products = rows * (columns + values)
     return Resources(
         logic_cells=CELLS_OF_ANY[target] + CELLS_A_PRODUCT[target] * products,
