@@ -140,13 +140,20 @@ class Device:
                 progress,
             )
         except Stalled as error:
-            told = self.failure()
+            told = self.failure() or self._by_name(str(error))
             self.make_ready()
             raise RunFailed(
-                f"{self._core.name}: {told or error}"
-                + ("" if told else "; the run was broken off, and the core is ready again")
+                f"{self._core.name}: {told}; the run was broken off, and the core is ready again"
             ) from None
         return {name: came[streams[name].index] for name in receives}
+
+    def _by_name(self, told: str) -> str:
+        """What the link says of its streams, by the core's names of them."""
+        for stream in self._core.streams.values():
+            side = "to" if stream.to_core else "from"
+            numbered = f"stream {stream.index} {side} the core"
+            told = told.replace(numbered, f"stream {stream.name} {side} the core")
+        return told
 
     def _finish(self, what: str) -> None:
         self._wait("busy", what)

@@ -123,7 +123,8 @@ def _lines(done: Run) -> list[str]:
     return [
         f"of these cycles, waiting for the link: {waits or 'none'}",
         f"{_short(done.rate)} {done.amount.unit}/s at {mega:g} MHz with all waiting",
-        f"{done.sent} bytes sent, {done.received} received, {done.retries} requests again",
+        f"{done.sent} bytes sent, {done.received} received, {done.retries} requests again, "
+        f"{_short(done.link_rate)}B/s",
     ]
 
 

@@ -18,16 +18,34 @@ TEXT = README.read_text(encoding="utf-8")
     reason=f"MiniLM's weights are not installed; run: {INSTALL}",
 )
 def test_the_commands_print_what_the_readme_shows():
-    assert len(CONSOLE.findall(TEXT)) == 4
+    assert len(CONSOLE.findall(TEXT)) == 5
     shown, printed = (SECONDS.sub("", text) for text in (TEXT, replay(TEXT)))
     assert printed == shown, "if that is meant to be so: python -m scripts.readme"
 
 
 def test_an_output_that_is_no_longer_true_is_replaced_and_seconds_are_kept():
-    text = "```\n$ echo 'run: 1.5 s'\nrun: 0.1 s\n$ echo \"a\nb\"\nold\n```\n"
+    kept = "$ echo 'run: 1.5 s'\nrun: 0.1 s\n$ echo 'line, 7.5 kB/s'\nline, 0.12 B/s\n"
+    text = f'```\n{kept}$ echo "a\nb"\nold\n```\n'
     assert replay(text) == text.replace("old", "a\nb")
+
+
+def test_how_far_something_is_is_not_shown():
+    text = "```\n$ echo 'go: 3 of 40 bytes'; echo gone\ngone\n```\n"
+    assert replay(text) == text
+
+
+def test_a_command_that_goes_on_does_so_to_the_end_of_its_block():
+    """Its pid is in a file; it would sleep for longer than anything here waits."""
+    text = (
+        "```\n$ sh -c 'echo $$ > pid; echo up; exec sleep 900' &\nold\n"
+        "$ kill -0 $(cat pid) && echo there\nthere\n```\n\n"
+        '```\n$ grep -q "State:.[^Z]" /proc/$(cat pid)/status 2>&- || echo gone\ngone\n```\n'
+    )
+    assert replay(text) == text.replace("old", "up")
 
 
 def test_a_command_that_fails_is_told():
     with pytest.raises(RuntimeError, match=r"exit 3\nends with exit code 3"):
         replay("```\n$ exit 3\n```\n")
+    with pytest.raises(RuntimeError, match=r"&\nends at once:\nnone\nat all"):
+        replay("```\n$ (echo none; echo at all) &\n```\n")

@@ -20,8 +20,8 @@ class FrameReceiver(wiring.Component):
     Of any other nothing is said. What comes while `busy` changes neither the memory nor the CRC;
     who reads the memory raises `busy` the cycle after `received` and as long as it reads.
 
-    *Timing*: `received` in the cycle of the zero. Bytes come a cycle further apart than the CRC's
-    interval.
+    *Timing*: `received` in the cycle after that of the zero. Bytes come a cycle further apart than
+    the CRC's interval.
 
     *Members*
     i, lost
@@ -69,7 +69,7 @@ class FrameReceiver(wiring.Component):
         m.submodules.decoder = decoder = CobsDecoder()
         count = Signal(range(self.ram.depth + 1))
         full = count == self.ram.depth
-        right = Signal()
+        right, long_enough = Signal(), Signal()
         m.d.sync += right.eq(self.crc_register == CRC_RESIDUE)
         m.d.comb += [
             decoder.i.valid.eq(self.i.valid & ~self.busy),
@@ -80,14 +80,11 @@ class FrameReceiver(wiring.Component):
             self.crc_byte.valid.eq(decoder.o.valid),
             self.crc_byte.payload.eq(decoder.o.payload),
             self.crc_clear.eq(decoder.end),
+        ]
+        m.d.sync += [
+            long_enough.eq(count >= HEAD_BYTES + CRC_BYTES),
             self.length.eq(count),
-            self.received.eq(
-                decoder.end
-                & decoder.good
-                & ~self.spoiled
-                & (count >= HEAD_BYTES + CRC_BYTES)
-                & right
-            ),
+            self.received.eq(decoder.end & decoder.good & ~self.spoiled & long_enough & right),
         ]
         with m.If(decoder.o.valid):
             m.d.sync += count.eq(Mux(full, count, count + 1))

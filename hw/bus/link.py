@@ -28,7 +28,7 @@ class Link(wiring.Component):
     idle again after a bounded time: the bytes of an answer, and `config.patience_cycles`.
 
     *Timing*: a byte every `config.interval` cycles. Then three cycles for a byte of the request,
-    three for one of the answer, three to send it, and a few for each word.
+    four for one of the answer, three to send it, and a few for each word.
 
     *Members*
     i, lost

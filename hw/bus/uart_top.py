@@ -134,12 +134,31 @@ class UartTop(wiring.Component):
             for stream in system.to_core:
                 _pass(m, next(to_core), getattr(system, stream))
             for stream in system.outputs:
-                _pass(m, getattr(system, stream), next(from_core))
+                _hold(m, f"{name}_{stream}", getattr(system, stream), next(from_core))
         m.d.sync += [
             self.busy.eq(Cat(each.busy for each in systems).any()),
             self.error.eq(Cat(each.error for each in systems).any()),
         ]
         return m
+
+
+def _hold(m: Module, name: str, source: Any, sink: Any) -> None:
+    """Join them through a register, which takes a word when it has none.
+
+    So what the link is doing does not reach into a core in the same cycle; a word every other cycle
+    is more than a line carries.
+    """
+    valid = Signal(name=f"valid_{name}")
+    payload = Signal(len(Value.cast(source.payload)), reset_less=True, name=f"payload_{name}")
+    m.d.comb += [
+        source.ready.eq(~valid),
+        sink.valid.eq(valid),
+        Value.cast(sink.payload).eq(payload),
+    ]
+    with m.If(valid):
+        m.d.sync += valid.eq(~sink.ready)
+    with m.Else():
+        m.d.sync += [valid.eq(source.valid), payload.eq(Value.cast(source.payload))]
 
 
 def _pass(m: Module, source: Any, sink: Any) -> None:

@@ -227,13 +227,16 @@ def once(dut: Executor) -> tuple[Module, list[Signal]]:
         # Where the executor is meanwhile.
         Assert((dut.session == open_) & (~open_ | (dut.last == newest)), "remembers"),
     ]
-    ongoing = {state: dut.ongoing(state) for state in ("FETCH", "EMIT", "ACT", "ASK", "HEAR")}
-    acting = ongoing["ACT"] | ongoing["ASK"] | dut.ongoing("NEXT") | dut.ongoing("FEED")
-    acting |= ongoing["FETCH"] & ((dut.then == Then.ACT) | (dut.then == Then.FEED))
-    before = ongoing["ACT"] | ongoing["ASK"] | (ongoing["FETCH"] & (dut.then == Then.ACT))
-    taking = dut.ongoing("TAKE") | dut.ongoing("MORE") | (ongoing["EMIT"] & (dut.then == Then.MORE))
+    ongoing = {state: dut.ongoing(state) for state in ("ACT", "DO", "ASK", "HEAR")}
+    fetching = dut.ongoing("FETCH") | dut.ongoing("CATCH")
+    emitting = dut.ongoing("LOAD") | dut.ongoing("EMIT") | dut.ongoing("SHIFT")
+    acting = ongoing["ACT"] | ongoing["DO"] | ongoing["ASK"]
+    acting |= dut.ongoing("NEXT") | dut.ongoing("FEED")
+    acting |= fetching & ((dut.then == Then.ACT) | (dut.then == Then.FEED))
+    before = ongoing["ACT"] | ongoing["DO"] | ongoing["ASK"] | (fetching & (dut.then == Then.ACT))
+    taking = dut.ongoing("TAKE") | dut.ongoing("MORE") | (emitting & (dut.then == Then.MORE))
     answering = dut.ongoing("ANSWER") | dut.ongoing("BODY")
-    answering |= ongoing["EMIT"] & (dut.then == Then.BODY)
+    answering |= emitting & (dut.then == Then.BODY)
     receives = (dut.kind == Kind.RECEIVE) & (dut.status == Status.OK)
     m.d.comb += [
         Assert(~acting | may_act, "acting"),
@@ -285,8 +288,8 @@ def test_no_request_is_acted_on_twice():
 @pytest.mark.parametrize(
     ("right", "wrong"),
     [
-        ("self.session & (self.ahead == 0)", "Const(0)"),
-        ("self.session & (self.ahead == 1)", "self.session"),
+        ("self.session & self.repeats", "Const(0)"),
+        ("self.session & self.follows", "self.session"),
         ("self.last.eq(seq),", ""),
     ],
 )

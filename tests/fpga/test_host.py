@@ -136,6 +136,11 @@ def test_a_port_that_is_not_there(folder, tmp_path):
     assert "fpga.host: error: port /dev/ttyNONE does not exist; serial ports here: " in complaint
 
 
+def test_a_port_that_is_none(folder, tmp_path):
+    for port in (tmp_path, tmp_path / "in.npz"):
+        assert f"port {port} cannot be opened: " in refused(folder, port, tmp_path)
+
+
 def test_a_port_that_is_busy(folder, plug, tmp_path):
     port = plug(PythonBoard(folder).respond)
     with serial.Serial(port, exclusive=True):
@@ -184,6 +189,18 @@ def test_a_board_that_comes_back_is_used_again(folder, plug):
     board.reconnect()
     assert board.run(arrays, verify=True).result.p.any()
     board.close()
+
+
+def test_a_run_that_is_interrupted_is_broken_off_by_the_next(folder, plug):
+    def interrupt(done, total):
+        raise KeyboardInterrupt
+
+    there = PythonBoard(folder)
+    with connect(folder, plug(there.respond), patience=QUICK) as board:
+        with pytest.raises(KeyboardInterrupt):
+            board.run(some_scores(rows=60), progress=interrupt)
+        assert there.busy
+        assert board.run(some_scores(), verify=True).cycles == 5000
 
 
 def open_now(name):
@@ -252,7 +269,9 @@ def test_causes_of_errors_are_told_with_what_to_do_and_the_next_run_is_right(
 def test_a_core_that_takes_nothing_is_waited_for_so_long_and_made_ready(folder, plug):
     there = PythonBoard(folder, deaf=True)
     with connect(folder, plug(there.respond), patience=QUICK) as board:
-        with pytest.raises(RunFailed, match=r"moved nothing for 0\.5 s.*the run was broken off"):
+        with pytest.raises(
+            RunFailed, match=r"for 0\.5 s: stream i to the core has 100 bytes.*broken off"
+        ):
             board.run(some_scores())
         there.deaf = False
         assert board.run(some_scores(), verify=True).cycles == 5000
@@ -346,7 +365,7 @@ def test_wishes_that_cannot_be_are_refused(folder, tmp_path, more, says):
 
 
 def test_the_host_loads_no_gateware():
-    loaded = loaded_by(["fpga.host"])
+    loaded = loaded_by(["fpga.host", "fpga.simulate"])
     assert not loaded & {"amaranth", "hw", "cocotb", "scipy"}
     assert {"numpy", "rich", "cobs", "spec"} <= loaded
 

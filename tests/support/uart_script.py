@@ -122,10 +122,6 @@ class Talk(Link):
         """What of the data was not taken."""
         return data[self._send_some(k, memoryview(data))[1] :]
 
-    def take(self, k: int) -> bytes:
-        """Words that wait at a stream from the core."""
-        return self._receive_some(k, MANY_WORDS)
-
 
 if JOB in os.environ:  # inside the simulator
     import cocotb
@@ -244,7 +240,7 @@ if JOB in os.environ:  # inside the simulator
             found = self.frames.setdefault(k, Frames(told))
             while len(found.done) < frames:
                 self.pump()
-                found.add(self.link.take(k))
+                found.add(self.link.take(k, words=MANY_WORDS))
             given, found.done = found.done[:frames], found.done[frames:]
             return {"frames": given}
 
@@ -257,7 +253,7 @@ if JOB in os.environ:  # inside the simulator
         def drain(self, stream: str) -> dict[str, Any]:
             k, told = self.stream(stream)
             found = self.frames.setdefault(k, Frames(told))
-            while new := self.link.take(k):
+            while new := self.link.take(k, words=MANY_WORDS):
                 found.add(new)
             given, found.done = found.done, []
             return {"frames": given}

@@ -1,0 +1,314 @@
+"""Configurations that could be built of a description, fastest first, by closed forms alone.
+
+For each there are the cycles that it takes by a bound close enough to rank by, and what it takes at
+least of a chip, so that most of what does not fit is known not to without making its gates.
+"""
+
+import dataclasses
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gen.devices import Resources
+from gen.kinds import kind_of
+from gen.plan.least import attention_least, butterfly_least
+from hw.attention.config import SLACK_TILES, AttentionConfig
+from hw.attention.mac_array import SIDES
+from hw.butterfly.config import UNITS
+from hw.prim.target import Target
+from hw.softmax.config import MAX_LANES
+from sim.cycle.heads import head_answers, visible_tiles
+from spec import Attention, Softmax, SpecError
+from spec.butterfly import Butterfly
+
+__all__ = ["Candidate", "Search", "search_of"]
+
+PROB_BITS = (None, 16, 14, 12)
+"""Widths of weights that are tried, the widest first; None is the layer's own default."""
+
+RANKED_SIDE = 16
+"""Side of the tiles by which masks are compared: exact ones would cost more than they tell."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """A configuration that may be built.
+
+    Parameters
+    ----------
+    description
+        What is computed; a field that was left open may have a value.
+    hardware
+        Fields of the configuration.
+    cycles
+        What the layer takes, roughly.
+    size
+        Products a cycle, by which equally fast ones are ordered.
+    label
+        It in a few words.
+    """
+
+    description: Any
+    hardware: Mapping[str, Any]
+    cycles: float
+    size: int
+    label: str
+
+
+class Search(ABC):
+    """The configurations of one kind of description.
+
+    Parameters
+    ----------
+    description
+        What is computed.
+    fixed
+        Fields of the configuration that the user chose.
+    target
+        Family of the chip.
+    """
+
+    def __init__(self, description: Any, fixed: Mapping[str, Any], target: Target):
+        self.description, self.fixed, self.target = description, dict(fixed), target
+
+    @abstractmethod
+    def every(self) -> Iterator[Candidate]:
+        """Every candidate, in any order."""
+
+    def ranked(self) -> list[Candidate]:
+        """The fastest first; of equal ones the smallest. None is against the core's own rules.
+
+        Raises
+        ------
+        SpecError
+            All are.
+        """
+        found, error = [], None
+        for candidate in self.every():
+            try:
+                kind_of(candidate.description).configure(candidate.description, candidate.hardware)
+            except SpecError as reason:
+                error = error or reason
+            else:
+                found.append(candidate)
+        if error is not None and not found:
+            raise error
+        return sorted(found, key=_rank)
+
+    @abstractmethod
+    def least(self, candidate: Candidate) -> Resources:
+        """What a candidate takes of a chip, at least."""
+
+    def settled(self, candidate: Candidate) -> Candidate:
+        """The candidate with what is worth working out only for one that may be taken."""
+        return candidate
+
+    def grows(self, resource: str) -> bool:
+        """Whether the smallest candidate takes least of a resource, by its name in words."""
+        return True
+
+    def choices(self, field: str, values: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Values to try of a field: the user's, if there is one."""
+        return (self.fixed[field],) if field in self.fixed else values
+
+
+def _rank(candidate: Candidate) -> tuple[Any, ...]:
+    return candidate.cycles, candidate.size, sorted(map(str, candidate.hardware.items()))
+
+
+class AttentionSearch(Search):
+    """Sides of the arrays, sets of operands, places of the score ring, width of weights."""
+
+    description: Attention
+
+    def every(self) -> Iterator[Candidate]:
+        """All sides that fit the layer, with one set of operands and with two."""
+        layer = self.description
+        share, fullest = self._density()
+        values = [side for side in SIDES if layer.columns % side == 0]
+        for rows in self.choices("rows", _sides(layer.queries)):
+            for columns in self.choices("columns", _sides(layer.keys)):
+                for value_columns in self.choices("value_columns", tuple(values)):
+                    for buffers in self.choices("buffers", (1, 2) if layer.heads > 1 else (1,)):
+                        hardware = {
+                            **self.fixed,
+                            "rows": rows,
+                            "columns": columns,
+                            "value_columns": value_columns,
+                            "buffers": buffers,
+                        }
+                        config = AttentionConfig(layer=layer, **hardware)
+                        yield self._candidate(config, share, fullest)
+
+    def ranked(self) -> list[Candidate]:
+        """The fastest first; those of narrower weights, which help iCE40 only, after all others."""
+        found = super().ranked()
+        if self.target is Target.ECP5 or self.description.prob_bits or not self._narrowable:
+            return found
+        return found + [
+            dataclasses.replace(
+                each,
+                description=dataclasses.replace(self.description, prob_bits=bits),
+                label=f"{each.label}, weights of {bits} bits",
+            )
+            for bits in PROB_BITS[1:]
+            for each in found
+        ]
+
+    @property
+    def _narrowable(self) -> bool:
+        row = self.description.row
+        return not (isinstance(row, Softmax) and row.method != "exact")
+
+    def _density(self) -> tuple[float, float]:
+        """Share of the tiles that are visible, and of those of the fullest row block."""
+        layer = self.description
+        if layer.mask is None or "generator" not in layer.masks:
+            return 1.0, 1.0
+        coarse = AttentionConfig(
+            layer=layer, rows=RANKED_SIDE, columns=RANKED_SIDE, value_columns=1
+        )
+        found = [
+            visible_tiles(answers)
+            for answers in head_answers(coarse, layer.queries, layer.keys, [None] * layer.heads)
+        ]
+        share = float(np.mean(found)) / coarse.key_tiles
+        return share, float(np.max(found)) / coarse.key_tiles
+
+    def _candidate(self, config: AttentionConfig, share: float, fullest: float) -> Candidate:
+        layer, dims = config.layer, config.layer.head_dim
+        products = config.rows * (config.columns + config.value_columns)
+        sets = f", {config.buffers} sets of operands" if config.buffers > 1 else ""
+        hardware = {
+            **self.fixed,
+            "rows": config.rows,
+            "columns": config.columns,
+            "value_columns": config.value_columns,
+            "buffers": config.buffers,
+        }
+        # A tile's cycles in the slower array; keys and values are loaded once a head of theirs.
+        pace = max(dims, config.tile.words, config.groups * max(config.rows, config.columns), 5)
+        of_keys = config.key_tiles * max(dims, config.columns * config.groups)
+        load = max(config.row_blocks * dims, of_keys / layer.groups)
+        work = share * config.row_blocks * config.key_tiles * pace
+        a_head = load + work if config.buffers == 1 else max(load, work)
+        cycles = layer.heads * a_head + fullest * config.key_tiles * pace
+        if config.buffers > 1:
+            cycles += max(config.row_blocks * dims, of_keys)
+        return Candidate(
+            description=layer,
+            hardware=hardware,
+            cycles=cycles,
+            size=products * config.buffers,
+            label=f"arrays of {config.rows} x {config.columns}, "
+            f"{config.value_columns} value columns{sets}",
+        )
+
+    def least(self, candidate: Candidate) -> Resources:
+        """By the sizes of its memories and arrays, its score ring as shallow as it may become."""
+        layer, hardware = candidate.description, candidate.hardware
+        if self._ring_is_known(layer):
+            hardware = {**hardware, "score_tiles": SLACK_TILES}
+        return attention_least(AttentionConfig(layer=layer, **hardware), self.target)
+
+    def grows(self, resource: str) -> bool:
+        """Memories do not: a wider one may take fewer blocks."""
+        return resource not in ("block RAMs", "single-port RAMs")
+
+    def _ring_is_known(self, layer: Attention) -> bool:
+        """Whether the gates' own mask tells how many tiles a row block can have."""
+        own = layer.masks == ("generator",) and layer.mask is not None
+        return own and layer.row_numerics.needs_max and "score_tiles" not in self.fixed
+
+    def settled(self, candidate: Candidate) -> Candidate:
+        """With a score ring as deep as the fullest row block asks for, if gates make the mask."""
+        layer: Attention = candidate.description
+        if not self._ring_is_known(layer):
+            return candidate
+        config = AttentionConfig(layer=layer, **candidate.hardware)
+        fullest = max(
+            int(visible_tiles(answers).max())
+            for answers in head_answers(config, layer.queries, layer.keys, [None] * layer.heads)
+        )
+        places = max(2, fullest + SLACK_TILES)
+        if places >= config.ring_tiles:
+            return candidate
+        hardware = {**candidate.hardware, "score_tiles": places}
+        return dataclasses.replace(candidate, hardware=hardware)
+
+
+def _sides(length: int) -> tuple[int, ...]:
+    """Sides of an array that a length can fill."""
+    return tuple(side for side in SIDES if side == 1 or side <= length)
+
+
+class SoftmaxSearch(Search):
+    """Lanes."""
+
+    description: Softmax
+
+    def every(self) -> Iterator[Candidate]:
+        """Every number of lanes that divides the longest row."""
+        longest = self.description.max_length
+        lanes = [n for n in SIDES if n <= MAX_LANES and longest % n == 0]
+        for each in self.choices("lanes", tuple(lanes)):
+            yield Candidate(
+                description=self.description,
+                hardware={**self.fixed, "lanes": each},
+                cycles=longest / each,
+                size=each,
+                label=f"{each} lanes" if each > 1 else "1 lane",
+            )
+
+    def least(self, candidate: Candidate) -> Resources:
+        """Nothing worth knowing before its gates are counted, which is quick."""
+        return Resources()
+
+
+class ButterflySearch(Search):
+    """Units, and words a cycle of input and of output."""
+
+    description: Butterfly
+
+    def every(self) -> Iterator[Candidate]:
+        """All that the core's rules allow."""
+        core = self.description
+        points = core.points
+        size, steps = points, points // 2 * core.stages
+        if "mixing" in core.transforms:
+            rows, columns = core.block
+            size = rows * columns
+            steps = size // 4 * (rows.bit_length() + columns.bit_length() - 2)
+        for units in self.choices("units", UNITS):
+            for words in self.choices("stream_words", (1, 2, 4)):
+                if words > units or ("increasing" in core.orders and words > 2):
+                    continue
+                yield Candidate(
+                    description=core,
+                    hardware={**self.fixed, "units": units, "stream_words": words},
+                    cycles=max(steps / units, size / words),
+                    size=units * (1 + words),
+                    label=f"{units} units, {words} words a cycle" if units > 1 else "1 unit",
+                )
+
+    def least(self, candidate: Candidate) -> Resources:
+        """By its units."""
+        return butterfly_least(candidate.hardware["units"], self.target)
+
+
+SEARCHES: Mapping[type, type[Search]] = {
+    Attention: AttentionSearch,
+    Softmax: SoftmaxSearch,
+    Butterfly: ButterflySearch,
+}
+
+
+def search_of(description: Any, fixed: Mapping[str, Any], target: Target) -> Search:
+    """The search for a description."""
+    for kind, search in SEARCHES.items():
+        if isinstance(description, kind):
+            return search(description, fixed, target)
+    raise SpecError(f"{type(description).__name__} cannot be planned")

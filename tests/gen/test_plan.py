@@ -1,0 +1,233 @@
+"""Plans: they fit, larger boards are not slower, cycles are exact, and they are quick to make."""
+
+import dataclasses
+import itertools
+import json
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gen.design import Design
+from gen.devices import Resources
+from gen.plan import MARGINS, building, plan
+from gen.plan.area import predicted_area
+from gen.plan.census import census
+from gen.plan.least import attention_least
+from gen.plan.report import written
+from gen.plan.work import layer_bytes, layer_cycles
+from gen.presets import PRESETS
+from hw.prim.target import Target
+from sim.cycle.heads import head_cycles
+from spec import Attention, Softmax, SpecError, causal, sliding_window
+from spec.butterfly import Butterfly
+from tests.support.command import command
+
+SECONDS = 2
+"""That a plan may take, of one processor."""
+
+LAYER = Attention(heads=2, queries=128, keys=128, head_dim=32, mask=causal())
+SMALL = {
+    "attention": LAYER,
+    "window": dataclasses.replace(LAYER, mask=causal() & sliding_window(16)),
+    "softmax": Softmax("exact", score_bits=12, score_frac=6, max_length=256),
+    "fft": Butterfly("fft", points=64),
+}
+BY_SIZE = ("ulx3s_25f", "ecpix5_45f", "ulx3s_85f")
+
+
+@pytest.fixture(scope="module")
+def planned():
+    return {
+        (name, board): plan(name, description, board)
+        for name, description in SMALL.items()
+        for board in BY_SIZE
+    }
+
+
+def test_a_plan_fits(planned):
+    for found in planned.values():
+        there, taken = found.board.chip.resources, found.built.area.resources
+        for field in dataclasses.fields(Resources):
+            most = MARGINS[field.name] * getattr(there, field.name)
+            assert getattr(taken, field.name) <= most, (found.design.name, field.name)
+
+
+def test_a_larger_board_is_never_slower(planned):
+    for name in SMALL:
+        of_boards = [planned[name, board] for board in BY_SIZE]
+        for smaller, larger in itertools.pairwise(of_boards):
+            assert larger.microseconds <= smaller.microseconds, (name, larger.board.name)
+    arrays = [planned["attention", board].design.config for board in BY_SIZE]
+    sizes = [config.rows * config.columns for config in arrays]
+    assert sizes == sorted(sizes) and sizes[0] < sizes[-1]
+
+
+def test_a_plan_is_the_same_every_time(planned):
+    for name in ("window", "fft"):
+        again = plan(name, SMALL[name], BY_SIZE[0])
+        assert again.design.digest == planned[name, BY_SIZE[0]].design.digest
+        assert written(again) == written(planned[name, BY_SIZE[0]])
+
+
+def test_what_the_user_sets_is_kept():
+    found = plan("mine", LAYER, "ulx3s_85f", {"rows": 2, "buffers": 1})
+    assert found.design.config.rows == 2 and found.design.config.buffers == 1
+    assert plan("mine", SMALL["softmax"], "ulx3s_85f", {"lanes": 2}).design.config.lanes == 2
+
+
+def test_a_mask_in_gates_needs_a_ring_of_its_fullest_row_block_only(planned):
+    config = planned["window", "ulx3s_85f"].design.config
+    assert config.score_tiles is not None and config.score_tiles < config.key_tiles
+    config = planned["attention", "ulx3s_85f"].design.config
+    assert config.score_tiles is None
+
+
+def test_the_description_says_how_wide_weights_are_or_the_planner_does():
+    small = Attention(heads=1, queries=16, keys=16, head_dim=8, score_bits=12, score_frac=6)
+    found = plan("small", small, "icebreaker", bus="stream")
+    assert found.design.description.prob_bits in (None, 16, 14, 12)
+    told = plan("small", dataclasses.replace(small, prob_bits=10), "icebreaker", bus="stream")
+    assert told.design.description.prob_bits == 10
+
+
+def test_a_bare_core_has_no_link_and_its_own_clock():
+    bare = plan("bare", SMALL["fft"], "ulx3s_85f", bus="stream")
+    linked = plan("linked", SMALL["fft"], "ulx3s_85f")
+    assert bare.built.link is None and linked.built.link is not None
+    assert bare.built.clock_mhz > linked.built.clock_mhz
+    of_link = linked.built.link.area.logic_cells
+    assert linked.built.area.logic_cells == bare.built.area.logic_cells + of_link > of_link > 500
+
+
+# --- cycles ---
+
+
+@settings(max_examples=25)
+@given(data=st.data())
+def test_cycles_of_many_heads_are_those_of_the_whole_model(data):
+    heads = data.draw(st.integers(1, 9))
+    groups = data.draw(st.sampled_from([n for n in range(1, heads + 1) if heads % n == 0]))
+    masks = [None, causal(), sliding_window(5), causal() & sliding_window(20, sinks=2)]
+    layer = Attention(
+        heads=heads,
+        kv_heads=heads // groups,
+        queries=data.draw(st.integers(1, 60)),
+        keys=data.draw(st.integers(1, 60)),
+        head_dim=data.draw(st.sampled_from([4, 8, 24])),
+        mask=data.draw(st.sampled_from(masks)),
+    )
+    sides = st.sampled_from([1, 2, 4, 8])
+    design = Design.of(
+        "any", layer, rows=data.draw(sides), columns=data.draw(sides),
+        value_columns=data.draw(st.sampled_from([1, 2, 4])), buffers=data.draw(st.integers(1, 2)),
+    )  # fmt: skip
+    config = design.config
+    assert layer_cycles(config)[0] == head_cycles(config, layer.queries, layer.keys, [None]).total
+
+
+def test_heads_beyond_the_third_are_not_led_through_the_model():
+    layer = dataclasses.replace(LAYER, heads=40)
+    total, found = layer_cycles(Design.of("many", layer).config)
+    assert len(found.delivered) == 3 * len(found.delivered) // 3 < 40 * 128 * 4
+    assert total > 10 * found.total
+
+
+def test_bytes_of_a_layer_over_the_link():
+    design = Design.of("layer", LAYER, rows=8, columns=8, value_columns=8)
+    into, out = layer_bytes(design.config, design.system())
+    words = 2 * 16 * 32 * 2 + 2 * 128 * 4
+    assert into == 10 * words  # eight bytes, eight bits of keep and one of last, in whole bytes
+    assert out == 10 * 2 * 128 * 4
+
+
+# --- bounds ---
+
+
+@settings(max_examples=8)
+@given(data=st.data())
+def test_what_a_configuration_takes_at_least_it_takes(data):
+    sides = st.sampled_from([1, 2, 4])
+    target = data.draw(st.sampled_from([Target.ECP5, Target.ICE40, Target.ICE40_HX]))
+    layer = Attention(
+        heads=2,
+        queries=data.draw(st.integers(8, 300)),
+        keys=data.draw(st.integers(8, 300)),
+        head_dim=data.draw(st.sampled_from([8, 32])),
+        row=data.draw(st.sampled_from([Softmax("exact"), Softmax("rexp")])),
+        score_bits=16,
+    )
+    design = Design.of(
+        "any", layer, rows=data.draw(sides), columns=data.draw(sides),
+        value_columns=data.draw(sides), buffers=data.draw(st.integers(1, 2)),
+    )  # fmt: skip
+    least = attention_least(design.config, target)
+    area = predicted_area(census(design.unit(), target), target)
+    for field in dataclasses.fields(Resources):
+        assert getattr(least, field.name) <= getattr(area.resources, field.name), field.name
+
+
+# --- the command ---
+
+
+def test_the_command_prints_a_plan():
+    outcome = command("gen.plan", "softmax_ice40", "--board", "icebreaker")
+    assert outcome.code == 0, outcome.err
+    assert outcome.out.startswith("softmax_ice40 on icebreaker, iCE40UP5K\n")
+    for word in ("logic cells", "cycles", "limit: ", "next step up: ", "|█"):
+        assert word in outcome.out
+
+
+def test_the_command_prints_json():
+    outcome = command("gen.plan", "softmax_ice40", "--board", "ulx3s_85f", "--json")
+    told = json.loads(outcome.out)
+    assert told["board"] == "ulx3s_85f" and told["configuration"]["lanes"] == 16
+    assert told["microseconds"] == pytest.approx(told["cycles"] / told["clock_mhz"])
+    assert set(told["area"]) >= set(told["available"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("fft_256",), "--board is missing: name one of ulx3s_85f,"),
+        (("fft_256", "--board", "ulx3s"), "--board ulx3s: there is no such board; nearest is ulx3"),
+        (("fft_265", "--board", "ulx3s_85f"), "no preset is called 'fft_265'; nearest is fft_256"),
+        (
+            ("fft_8192", "--board", "ulx3s_25f"),
+            "--board ulx3s_25f: fft_8192 does not fit: 1 unit would take ",
+        ),
+        (("fft_256", "--board", "ulx3s_85f", "--bus", "spi"), "--bus must be one of"),
+    ],
+    ids=["no board", "unknown board", "unknown preset", "does not fit", "unknown bus"],
+)
+def test_a_mistake_is_one_line(arguments, complaint):
+    assert complaint in command("gen.plan", *arguments).complaint
+
+
+@pytest.mark.parametrize(
+    ("name", "board"),
+    [
+        ("attention_bert", "ulx3s_85f"),
+        ("fft_1024", "ulx3s_85f"),
+        ("attention_lut2d", "ulx3s_25f"),
+    ],
+)
+def test_a_plan_is_quick(name, board):
+    # The processor's own time, of the quicker of two: another process may share its core.
+    took = []
+    for _ in range(2):
+        building._core_area.cache_clear()
+        start = time.process_time()
+        plan(name, PRESETS[name].description, board)
+        took.append(time.process_time() - start)
+    assert min(took) < SECONDS
+
+
+@pytest.mark.parametrize(
+    ("name", "board"),
+    [("attention_tiny", "icebreaker"), ("butterfly_ice40", "ice40_hx8k_b_evn")],
+)
+def test_what_does_not_fit_is_told_with_the_board_that_holds_it(name, board):
+    with pytest.raises(SpecError, match=r"does not fit: .* \d+ logic cells of \d+; the nearest"):
+        plan(name, PRESETS[name].description, board)
