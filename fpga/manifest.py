@@ -68,6 +68,8 @@ class DesignFacts:
         Of the design.
     interface_version
         Of registers and streams.
+    target
+        Whose cells its Verilog has.
     clock_hz, baud, buffer_bytes
         Of the board's clock, line and buffers.
     cores
@@ -77,6 +79,7 @@ class DesignFacts:
     folder: Path
     name: str
     interface_version: int
+    target: str
     clock_hz: int
     baud: int
     buffer_bytes: int
@@ -158,6 +161,7 @@ def _design(folder: Path, told: Mapping[str, Any]) -> DesignFacts:
         folder=folder,
         name=told["name"],
         interface_version=told["interface_version"],
+        target=told["target"],
         clock_hz=line["clock_hz"],
         baud=line["baud"],
         buffer_bytes=line["buffer_bytes"],

@@ -4,7 +4,6 @@ The design that would go into the bitstream runs in a simulator, behind a pseudo
 port's path is printed on a line of its own; then any program may open it, `fpga.host` among them.
 """
 
-import json
 import os
 import signal
 import sys
@@ -14,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from fpga.manifest import MANIFEST, read_manifest
+from fpga.manifest import DesignFacts, read_manifest
 from gen.cli import Parser, run
 from sim.bench.board import simulate_board
 from sim.bench.simulators import Simulator
@@ -29,7 +28,9 @@ MOST_SECONDS = 7 * 24 * 3600
 def main() -> None:
     """Read the command line and do what it says."""
     parser = Parser(prog="fpga.simulate", description="Run a design's Verilog behind a port.")
-    parser.add_argument("folder", type=Path, metavar="DIR", help="of gen.verilog --bus uart")
+    parser.add_argument(
+        "folder", type=Path, metavar="DIR", help="of gen.verilog --bus uart, or of fpga.build"
+    )
     parser.add_argument(
         "--seconds", type=float, default=MOST_SECONDS, help="end after so long (default: a week)"
     )
@@ -48,7 +49,7 @@ def main() -> None:
         raise SpecError(f"--cycles must be at least 1, got {arguments.cycles}; nearest is 1")
     _check_link(arguments.link)
     design = read_manifest(arguments.folder)
-    verilog = _verilog(arguments.folder)
+    verilog = _verilog(design)
     start = time.monotonic()
     # Whoever ends this program otherwise would leave the simulator behind.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -64,6 +65,7 @@ def main() -> None:
                 seconds=arguments.seconds,
                 cycles=arguments.cycles,
                 simulator=Simulator(arguments.simulator),
+                target=design.target,
             )
         except KeyboardInterrupt:
             print(f"{design.name}: ended after {time.monotonic() - start:.1f} s", file=sys.stderr)
@@ -71,12 +73,11 @@ def main() -> None:
     print(f"{design.name}: {cycles} cycles in {time.monotonic() - start:.1f} s", file=sys.stderr)
 
 
-def _verilog(folder: Path) -> Path:
+def _verilog(design: DesignFacts) -> Path:
     """The file with the design."""
-    told = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    path = folder / f"{told['name']}.v"
+    path = design.folder / f"{design.name}.v"
     if not path.is_file():
-        raise SpecError(f"{folder}: there is no {path.name} in it; build the folder again")
+        raise SpecError(f"{design.folder}: there is no {path.name} in it; build the folder again")
     return path
 
 

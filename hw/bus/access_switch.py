@@ -34,7 +34,8 @@ class AccessSwitch(wiring.Component):
     o_<k>
         The ports behind, also in the list `ports`.
 
-    `ask`, `asking`, `hearing`, `nobody` and `answered` are its state, for proofs to refer to.
+    `ask`, `idle`, `asking`, `hearing`, `nobody` and `answered` are its state, for proofs to refer
+    to.
     """
 
     access: Any
@@ -49,6 +50,7 @@ class AccessSwitch(wiring.Component):
         )
         self.ports: list[Any] = [getattr(self, f"o_{k}") for k in range(count)]
         self.ask: Any = Signal(request_shape(self.address_bits), reset_less=True)
+        self.idle = Signal(init=1)
         self.asking, self.hearing = Signal(count), Signal(count)
         self.nobody, self.answered = Signal(), Signal()
 
@@ -57,16 +59,16 @@ class AccessSwitch(wiring.Component):
         m = Module()
         request, response = self.access.request, self.access.response
         answer: Any = Signal(response_shape(), reset_less=True)
-        busy = Cat(self.asking, self.hearing, self.nobody, self.answered).any()
         m.d.comb += [
-            request.ready.eq(~busy),
+            request.ready.eq(self.idle),
             response.valid.eq(self.answered),
             response.payload.eq(answer),
         ]
-        with m.If(request.valid & ~busy):
+        with m.If(request.valid & self.idle):
             index = request.payload.address[ADDRESS_BITS:]
             asked = [index == k for k in range(len(self.ports))]
             m.d.sync += [
+                self.idle.eq(0),
                 self.ask.eq(request.payload),
                 self.asking.eq(Cat(asked)),
                 self.nobody.eq(~Cat(asked).any()),
@@ -93,5 +95,5 @@ class AccessSwitch(wiring.Component):
         with m.If(~self.answered):
             m.d.sync += [answer.data.eq(reduce(or_, data)), answer.error.eq(Cat(errors).any())]
         with m.Elif(response.ready):
-            m.d.sync += self.answered.eq(0)
+            m.d.sync += [self.answered.eq(0), self.idle.eq(1)]
         return m

@@ -52,6 +52,16 @@ class Then(Enum):
     FINISH = 8
 
 
+class From(Enum):
+    """What is loaded into `word`, the lowest byte lowest."""
+
+    CORE = 0
+    HEAD = 1
+    COUNT = 2
+    REGISTER = 3
+    IDENTITY = 4
+
+
 def core_members(config: LinkConfig) -> dict[str, wiring.Member]:
     """The register access port, and the streams to and from the core."""
     members: dict[str, wiring.Member] = {"registers": Out(AccessSignature(config.address_bits))}
@@ -147,6 +157,8 @@ class Executor(wiring.Component):
         self.end = Signal(length)
         self.word = Signal(8 * config.word_bytes, reset_less=True)
         self.left = Signal(range(config.word_bytes + 1))
+        self.shifts, self.loads = Signal(), Signal()
+        self.source: Any = Signal(From)
         self.waited = Signal(range(config.ram.latency + 1))
         self.then = Signal(Then)
         self.which = Signal(range(max(2, len(self.to_core), len(self.from_core))))
@@ -157,15 +169,21 @@ class Executor(wiring.Component):
         self.counts = Signal()
         self.waits = Signal()
         self.byte = Signal(8, reset_less=True)
+        # In EMIT.
+        self.emits = Signal()
         self.feed = Signal()
         self.fed = Signal()
         self.take = Signal()
         self.taken = Signal()
         # Comparisons, a cycle late: whoever looks comes later than what changes them.
-        self.ahead = Signal(8)
+        self.following = Signal(8)
+        self.repeats = Signal()
+        self.follows = Signal()
+        self.is_last = Signal()
         self.at_end = Signal()
         self.no_room = Signal()
         self.no_more = Signal()
+        self.enough = Signal()
         self.said = Signal(8)
         self.all_said = Signal()
         self.ends = Signal()
@@ -174,9 +192,12 @@ class Executor(wiring.Component):
         """Fetch, decide, act, answer; whatever has several bytes passes through `word`."""
         m = Module()
         self._join_core(m)
+        self._choose_source(m)
+        self._pass_through_word(m)
         m.d.comb += [
             self.read.address.eq(self.at),
-            self.crc_byte.valid.eq(self.encode.valid & self.encode.ready),
+            self.encode.valid.eq(self.emits),
+            self.crc_byte.valid.eq(self.emits & self.encode.ready),
         ]
         # The CRC leaves through its own register: a byte like its lowest shifts it down by one.
         m.d.comb += [
@@ -186,10 +207,14 @@ class Executor(wiring.Component):
         said = Array(Const(each, 8) for each in self.config.identity)
         which_said = self.count[: len(said).bit_length()]
         m.d.sync += [
-            self.ahead.eq(self.word[-16:-8] - self.last),
+            self.following.eq(self.last + 1),
+            self.repeats.eq(self.word[-16:-8] == self.last),
+            self.follows.eq(self.word[-16:-8] == self.following),
+            self.is_last.eq(self.left == 1),
             self.at_end.eq(self.at == self.end),
             self.no_room.eq(self.encoded > self.config.most_encoded),
             self.no_more.eq(self.count.all()),
+            self.enough.eq(self.no_more | self.no_room),
             self.said.eq(said[which_said]),
             self.all_said.eq(which_said == len(said)),
         ]
@@ -242,10 +267,42 @@ class Executor(wiring.Component):
 
     def _shift(self, m: Module) -> None:
         """The next byte comes in above, the lowest is gone."""
-        m.d.sync += [
-            self.word.eq(Cat(self.word[8:], self.read.data)),
-            self.left.eq(self.left - 1),
-        ]
+        m.d.comb += self.shifts.eq(1)
+        m.d.sync += self.left.eq(self.left - 1)
+
+    def _choose_source(self, m: Module) -> None:
+        """What the next state that loads `word` takes: `then` says from afar which that is."""
+        with m.Switch(self.then):
+            with m.Case(Then.LOOK, Then.ACT, Then.FEED):
+                m.d.sync += self.source.eq(From.HEAD)
+            with m.Case(Then.BODY):
+                # READ is 0b0010 and SEND 0b0100; of the others nothing is sent from there.
+                m.d.sync += self.source.eq(Mux(self.kind[2], From.COUNT, From.REGISTER))
+            with m.Case(Then.SAY):
+                m.d.sync += self.source.eq(From.IDENTITY)
+            with m.Case(Then.MORE):
+                m.d.sync += self.source.eq(From.CORE)
+
+    def _pass_through_word(self, m: Module) -> None:
+        """What `word` becomes; of its bits above those of a source nothing is expected then."""
+        widest = max([REGISTER_BYTES, *self.config.receive_bytes])
+        offered = Array(Value.cast(i.payload) for i in self.from_core or [Const(0)])
+        loaded = Signal(8 * widest, name="loaded")
+        m.d.comb += loaded.eq(offered[self.which])
+        with m.Switch(self.source):
+            with m.Case(From.HEAD):
+                m.d.comb += loaded[: 8 * HEAD_BYTES].eq(Cat(self.last, self.kind, self.status))
+            with m.Case(From.IDENTITY):
+                m.d.comb += loaded[:8].eq(self.said)
+            with m.Case(From.COUNT):
+                m.d.comb += loaded[: 8 * COUNT_BYTES].eq(self.count)
+            with m.Case(From.REGISTER):
+                told = self.registers.response.payload.data
+                m.d.comb += loaded[: 8 * REGISTER_BYTES].eq(told)
+        with m.If(self.shifts):
+            m.d.sync += self.word.eq(Cat(self.word[8:], self.read.data))
+        with m.Elif(self.loads):
+            m.d.sync += self.word[: len(loaded)].eq(loaded)
 
     def _fetch(self, m: Module) -> None:
         """FETCH and CATCH: the next `left` bytes of the request become the highest of `word`."""
@@ -266,7 +323,7 @@ class Executor(wiring.Component):
             self._shift(m)
             m.d.sync += [self.waited.eq(0), self.at.eq(self.at + 1)]
             m.next = "FETCH"
-            with m.If(self.left == 1):
+            with m.If(self.is_last):
                 self._go_on(m, Then.LOOK, Then.ACT, Then.FEED, Then.NONCE)
 
     def _decide(self, m: Module) -> None:
@@ -294,9 +351,9 @@ class Executor(wiring.Component):
             with m.If(asks[Kind.IDENTIFY]):
                 m.d.sync += self.session.eq(1)
                 m.next = "ANSWER"
-            with m.Elif(self.session & (self.ahead == 0)):
+            with m.Elif(self.session & self.repeats):
                 m.next = "SEND"
-            with m.Elif(self.session & (self.ahead == 1)):
+            with m.Elif(self.session & self.follows):
                 m.d.sync += self.status.eq(Status.BAD_REQUEST)
                 m.next = "ANSWER"
                 for each, count in ARGUMENT_BYTES.items():
@@ -308,40 +365,51 @@ class Executor(wiring.Component):
                 m.next = "ANSWER"
 
     def _act(self, m: Module) -> None:
-        """ACT: look at the arguments, the last of which is in the highest byte."""
+        """ACT: look at the arguments, the last of which is in the highest byte; DO it, or not."""
+        stream = self.word[-8:]
         beyond = self.word[-8 * ADDRESS_BYTES :][self.config.address_bits :]
+        is_beyond, none_to, none_from = (
+            Signal(name=name) for name in ("is_beyond", "none_to", "none_from")
+        )
         with m.State("ACT"):
-            m.d.sync += self.which.eq(self.word[-8:])
+            m.d.sync += [
+                self.which.eq(stream),
+                is_beyond.eq(beyond.any() if len(beyond) else 0),
+                none_to.eq(stream >= len(self.to_core)),
+                none_from.eq(stream >= len(self.from_core)),
+            ]
+            with m.If(self.kind == Kind.RECEIVE):
+                # Counts up to all ones.
+                m.d.sync += self.count.eq(~self.word[-8 * (COUNT_BYTES + 1) : -8])
+            m.next = "DO"
+        with m.State("DO"):
             m.next = "ANSWER"
             with m.Switch(self.kind):
                 with m.Case(Kind.READ, Kind.WRITE):
-                    with m.If(~beyond.any() if len(beyond) else Const(1, 1)):
-                        m.next = "ASK"
-                    with m.Else():
+                    with m.If(is_beyond):
                         m.d.sync += self.status.eq(Status.REFUSED)
-                with m.Case(Kind.SEND):
-                    with m.If(self.word[-8:] < len(self.to_core)):
-                        m.next = "NEXT"
                     with m.Else():
+                        m.next = "ASK"
+                with m.Case(Kind.SEND):
+                    with m.If(none_to):
                         m.d.sync += self.status.eq(Status.BAD_REQUEST)
-                with m.Case(Kind.RECEIVE):
-                    # Counts up to all ones.
-                    m.d.sync += self.count.eq(~self.word[-8 * (COUNT_BYTES + 1) : -8])
-                    with m.If(self.word[-8:] >= len(self.from_core)):
-                        m.d.sync += self.status.eq(Status.BAD_REQUEST)
+                    with m.Else():
+                        m.next = "NEXT"
+                with m.Case(Kind.RECEIVE), m.If(none_from):
+                    m.d.sync += self.status.eq(Status.BAD_REQUEST)
 
     def _ask_registers(self, m: Module) -> None:
         """ASK, and HEAR; what was read waits in the port until it is sent."""
         request, response = self.registers.request, self.registers.response
         address, both = 8 * ADDRESS_BYTES, 8 * (ADDRESS_BYTES + REGISTER_BYTES)
+        m.d.comb += [
+            request.payload.address.eq(self.word[-address:]),
+            request.payload.data.eq(self.word[-both:-address]),
+            request.payload.strobe.eq(~0),
+            request.payload.write.eq(self.kind == Kind.WRITE),
+        ]
         with m.State("ASK"):
-            m.d.comb += [
-                request.valid.eq(1),
-                request.payload.address.eq(self.word[-address:]),
-                request.payload.data.eq(self.word[-both:-address]),
-                request.payload.strobe.eq(~0),
-                request.payload.write.eq(self.kind == Kind.WRITE),
-            ]
+            m.d.comb += request.valid.eq(1)
             with m.If(request.ready):
                 m.next = "HEAR"
         with m.State("HEAR"):
@@ -377,27 +445,24 @@ class Executor(wiring.Component):
         with m.State("ANSWER"):
             m.d.comb += [self.clear.eq(1), self.crc_clear.eq(1)]
             m.d.sync += self.ends.eq(0)
-            m.d.sync += self.word[:16].eq(Cat(self.last, self.kind, self.status))
+            m.d.comb += self.loads.eq(1)
             self._through(m, "LOAD", HEAD_BYTES, Then.BODY)
         with m.State("LOAD"):
             m.d.sync += self.byte.eq(Mux(self.ends, self.crc_register[:8], self.word[:8]))
             with m.If(~self.crc_busy):
+                m.d.sync += self.emits.eq(1)
                 m.next = "EMIT"
-        with m.State("EMIT"):
-            m.d.comb += self.encode.valid.eq(1)
-            with m.If(self.encode.ready):
-                m.next = "SHIFT"
+        with m.State("EMIT"), m.If(self.encode.ready):
+            m.d.sync += self.emits.eq(0)
+            m.next = "SHIFT"
         with m.State("SHIFT"):
             self._shift(m)
             m.next = "LOAD"
-            with m.If(self.left == 1):
+            with m.If(self.is_last):
                 self._go_on(m, Then.BODY, Then.SAY, Then.MORE, Then.TAIL, Then.FINISH)
         with m.State("BODY"):
             m.next = "TAIL"
-            with m.If(self.kind == Kind.READ):
-                m.d.sync += self.word[: 8 * REGISTER_BYTES].eq(self.registers.response.payload.data)
-            with m.Elif(self.kind == Kind.SEND):
-                m.d.sync += self.word[: 8 * COUNT_BYTES].eq(self.count)
+            m.d.comb += self.loads.eq(1)
             with m.If(self.status == Status.OK), m.Switch(self.kind):
                 with m.Case(Kind.IDENTIFY):
                     # What follows the nonce is fetched too, until the nonce is lowest.
@@ -408,14 +473,15 @@ class Executor(wiring.Component):
                 with m.Case(Kind.SEND):
                     self._through(m, "LOAD", COUNT_BYTES, Then.TAIL)
                 with m.Case(Kind.RECEIVE):
-                    m.next = "TAKE"
+                    m.d.sync += self.then.eq(Then.MORE)
+                    m.next = "MORE"
 
     def _identify(self, m: Module) -> None:
         """Give back the NONCE, then SAY the identity."""
         with m.State("NONCE"):
             self._through(m, "LOAD", NONCE_BYTES, Then.SAY)
         with m.State("SAY"):
-            m.d.sync += self.word[:8].eq(self.said)
+            m.d.comb += self.loads.eq(1)
             with m.If(self.all_said):
                 m.next = "TAIL"
             with m.Else():
@@ -428,11 +494,8 @@ class Executor(wiring.Component):
         with m.State("MORE"):
             m.next = "TAKE"
         with m.State("TAKE"):
-            for k, i in enumerate(self.from_core):
-                with m.If(self.which == k):
-                    low = 8 * self.config.receive_bytes[k]
-                    m.d.sync += self.word[:low].eq(i.payload)
-            with m.If(self.no_more | self.no_room | self.patience[-1]):
+            m.d.comb += self.loads.eq(1)
+            with m.If(self.enough | self.patience[-1]):
                 m.next = "TAIL"
             with m.Else():
                 m.d.comb += self.take.eq(1)

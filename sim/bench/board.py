@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from sim.bench.cells import cells_of
 from sim.bench.runner import run_bench
 from sim.bench.simulators import Simulator
 
@@ -41,6 +42,7 @@ def simulate_board(
     seconds: float,
     cycles: int | None = None,
     simulator: Simulator = Simulator.ICARUS,
+    target: str = "portable",
 ) -> int:
     """Run a top until a bound is reached; the cycles that passed.
 
@@ -56,6 +58,8 @@ def simulate_board(
         Told the path of the terminal, once there is one.
     seconds, cycles
         Bounds of the run.
+    target
+        What it was emitted for: its cells are simulated too.
 
     Raises
     ------
@@ -64,6 +68,7 @@ def simulate_board(
     BenchError
         The simulation fails.
     """
+    cells = cells_of(target)
     folder.mkdir(parents=True, exist_ok=True)
     named, ended = folder / "port", folder / "cycles"
     for path in (named, ended):
@@ -88,13 +93,14 @@ def simulate_board(
     watcher.start()
     try:
         run_bench(
-            [verilog.absolute()],
+            [verilog.absolute(), *cells.sources],
             top=top,
             module=__name__,
             folder=folder,
             seconds=COMPILE_SECONDS + seconds,
             variables={JOB: json.dumps(job)},
             simulator=simulator,
+            defines=cells.defines,
         )
     finally:
         over.set()

@@ -34,6 +34,7 @@ def run_bench(
     seconds: float,
     variables: Mapping[str, str],
     simulator: Simulator = Simulator.ICARUS,
+    defines: Mapping[str, str] | None = None,
 ) -> None:
     """Compile `sources` and run every cocotb test in `module` on the module `top`.
 
@@ -51,6 +52,8 @@ def run_bench(
         Handed to the cocotb module through the environment.
     simulator
         What runs it.
+    defines
+        Macros of the sources.
 
     Raises
     ------
@@ -70,6 +73,7 @@ def run_bench(
         "module": module,
         "folder": str(folder),
         "simulator": simulator.value,
+        "defines": dict(defines or {}),
     }
     # cocotb's runner has no bound of its own, so it runs in a process group that can be ended.
     with log.open("wb") as sink:
@@ -115,6 +119,7 @@ def _child(job: dict) -> None:
         hdl_toplevel=job["top"],
         build_dir=job["folder"],
         always=True,
+        defines=job["defines"],
         timescale=("1ns", "1ps"),
         build_args=Simulator(job["simulator"]).build_options,
     )

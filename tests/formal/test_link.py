@@ -227,12 +227,13 @@ def once(dut: Executor) -> tuple[Module, list[Signal]]:
         # Where the executor is meanwhile.
         Assert((dut.session == open_) & (~open_ | (dut.last == newest)), "remembers"),
     ]
-    ongoing = {state: dut.ongoing(state) for state in ("ACT", "ASK", "HEAR")}
+    ongoing = {state: dut.ongoing(state) for state in ("ACT", "DO", "ASK", "HEAR")}
     fetching = dut.ongoing("FETCH") | dut.ongoing("CATCH")
     emitting = dut.ongoing("LOAD") | dut.ongoing("EMIT") | dut.ongoing("SHIFT")
-    acting = ongoing["ACT"] | ongoing["ASK"] | dut.ongoing("NEXT") | dut.ongoing("FEED")
+    acting = ongoing["ACT"] | ongoing["DO"] | ongoing["ASK"]
+    acting |= dut.ongoing("NEXT") | dut.ongoing("FEED")
     acting |= fetching & ((dut.then == Then.ACT) | (dut.then == Then.FEED))
-    before = ongoing["ACT"] | ongoing["ASK"] | (fetching & (dut.then == Then.ACT))
+    before = ongoing["ACT"] | ongoing["DO"] | ongoing["ASK"] | (fetching & (dut.then == Then.ACT))
     taking = dut.ongoing("TAKE") | dut.ongoing("MORE") | (emitting & (dut.then == Then.MORE))
     answering = dut.ongoing("ANSWER") | dut.ongoing("BODY")
     answering |= emitting & (dut.then == Then.BODY)
@@ -287,8 +288,8 @@ def test_no_request_is_acted_on_twice():
 @pytest.mark.parametrize(
     ("right", "wrong"),
     [
-        ("self.session & (self.ahead == 0)", "Const(0)"),
-        ("self.session & (self.ahead == 1)", "self.session"),
+        ("self.session & self.repeats", "Const(0)"),
+        ("self.session & self.follows", "self.session"),
         ("self.last.eq(seq),", ""),
     ],
 )

@@ -233,6 +233,7 @@ def switch_state(m: Module, dut: AccessSwitch) -> None:
     requests = counted(m, taken(dut.access.request), "requests")
     responses = counted(m, taken(dut.access.response), "responses")
     places = Cat(dut.asking, dut.hearing, dut.nobody, dut.answered)
+    m.d.comb += Assert(dut.idle == ~places.any(), "idle with none")
     width = (1 << COUNT) - 1
     m.d.comb += [
         Assert(((requests - responses) & width) == places.any(), "each is answered"),

@@ -191,6 +191,18 @@ def test_a_board_that_comes_back_is_used_again(folder, plug):
     board.close()
 
 
+def test_a_run_that_is_interrupted_is_broken_off_by_the_next(folder, plug):
+    def interrupt(done, total):
+        raise KeyboardInterrupt
+
+    there = PythonBoard(folder)
+    with connect(folder, plug(there.respond), patience=QUICK) as board:
+        with pytest.raises(KeyboardInterrupt):
+            board.run(some_scores(rows=60), progress=interrupt)
+        assert there.busy
+        assert board.run(some_scores(), verify=True).cycles == 5000
+
+
 def open_now(name):
     from fpga.port import open_port
 

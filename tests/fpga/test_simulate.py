@@ -54,10 +54,10 @@ def simulated(folder, *arguments):
     assert not os.path.exists(port) or port.startswith("/dev/pts/")
 
 
-def built(tmp_path_factory, name, *settings):
+def built(tmp_path_factory, name, *settings, target=Target.PORTABLE):
     folder = tmp_path_factory.mktemp("simulate") / name
     design = load_design(name, settings)
-    write_design(design, folder, target=Target.PORTABLE, bus="uart", line=LINE)
+    write_design(design, folder, target=target, bus="uart", line=LINE)
     return folder, design
 
 
@@ -73,6 +73,7 @@ def host(folder, port, tmp_path, arrays):
 
 
 @cosim
+@pytest.mark.slow
 def test_an_attention_layer_with_a_loaded_mask_after_a_host_that_vanished(
     tmp_path_factory, tmp_path
 ):
@@ -155,8 +156,15 @@ def test_two_cores_at_one_port_and_a_mask_a_head(tmp_path_factory, tmp_path):
 
 
 @cosim
-def test_a_bound_of_cycles_ends_it(tmp_path_factory):
-    folder, _ = built(tmp_path_factory, "softmax_ice40", "max_length=16")
+@pytest.mark.parametrize(
+    "target",
+    [
+        pytest.param(each, marks=() if each is Target.PORTABLE else pytest.mark.slow, id=each.value)
+        for each in Target
+    ],
+)
+def test_a_bound_of_cycles_ends_it_whatever_cells_it_has(tmp_path_factory, target):
+    folder, _ = built(tmp_path_factory, "softmax_ice40", "max_length=16", target=target)
     outcome = command(
         "fpga.simulate", folder.name, "--cycles", 1, "--seconds", 60, cwd=folder.parent
     )

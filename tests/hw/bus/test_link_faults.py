@@ -155,7 +155,7 @@ def test_a_sample_on_the_cells_of_a_target(target, tmp_path):
     ("unit", "right", "wrong"),
     [
         (FrameReceiver, "self.crc_register == CRC_RESIDUE", "1"),
-        (Executor, "with m.Elif(self.session & (self.ahead == 0)):", "with m.Elif(0):"),
+        (Executor, "with m.Elif(self.session & self.repeats):", "with m.Elif(0):"),
         (Executor, "self.last.eq(seq),", ""),
         (FrameSender, "over.eq(at == self.count)", "over.eq(at == self.count + 1)"),
     ],

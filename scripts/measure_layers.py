@@ -1,0 +1,152 @@
+"""Times of attention layers on the boards, and of the same layers in software.
+
+Run from the repository's root:  python -m scripts.measure_layers [-o FILE]
+
+Cycles are those of `sim.cycle` and of the registers around the core, which tests hold equal to the
+counters of the emitted Verilog.
+"""
+
+import argparse
+import os
+import platform
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from gen.devices import BOARDS
+from hw.attention.config import AttentionConfig
+from hw.bus.system import OVERHEAD_CYCLES
+from sim.cycle.heads import head_cycles
+from spec import Attention, causal
+
+DIMS = 64
+
+RISCV_MHZ = 75
+RISCV_CYCLES = 4
+"""Of a multiply-accumulate in the best loop: two loads, a product, a sum, each in a cycle."""
+
+REPEATS = 5
+
+HEAD = """\
+# Attention layers: times on the boards and in software
+
+Measured by `python -m scripts.measure_layers`. A *MAC* is a product of two bytes, or of a weight and
+a byte, with its sum: queries × keys × 2 · head_dim of each head, counted dense, and with a causal
+mask those of the tiles that have a visible pair. Cycles are the counter's, from the start to the
+last output: loading of every head, all waits of the arrays and the registers' {overhead} cycles
+included; every head has keys of its own. Streams keep up, as they do on AXI. **Over a serial line
+they do not**: at 3 Mbaud a layer of 8 × 1024 × 64 takes some {seconds:.0f} s to send, and the counter then
+says how long it waited.
+
+*Clock*: the slowest of three seeds (boards.md, attention_area.md). *NumPy*: float32 matrix products
+and softmax on {cpu}, the best of {repeats} runs. *RISC-V*: a soft core at {mhz} MHz that takes {each}
+cycles a MAC, which is its best: two loads, a product and a sum, each in the one cycle that VexRiscv's
+documentation gives for them without waits of memory; no softmax, no loop, no cache counted.
+
+| layer | mask | board | arrays | MHz | cycles | ms | G MAC/s | NumPy, ms | RISC-V, s | faster than it |
+|---|---|---|---|---|---|---|---|---|---|---|
+"""
+
+TAIL = """
+Aim for the ULX3S 85F: at least {aim:g} G MAC a second on the dense layer of 8 heads, {found:.1f} at its
+board's clock: {verdict}.
+"""
+
+AIM = 16.0
+
+
+class Build(NamedTuple):
+    """What of a board the layer runs on."""
+
+    board: str
+    side: int
+    longest: int
+    clock_mhz: float
+
+
+BUILDS = (
+    Build("ulx3s_85f", 8, 1024, 0),
+    Build("ulx3s_25f", 4, 512, 0),
+)
+"""Boards whose build holds such a layer, with its arrays, most keys, and clock after routing."""
+
+
+def cycles_of(build: Build, heads: int, tokens: int, masked: bool) -> tuple[int, int]:
+    """Cycles of a layer, and its tiles."""
+    mask = causal() if masked else None
+    layer = Attention(heads=heads, queries=tokens, keys=tokens, head_dim=DIMS, mask=mask)
+    side = build.side
+    config = AttentionConfig(layer=layer, rows=side, columns=side, value_columns=side)
+    found = head_cycles(config, tokens, tokens, [None])
+    return found.total + OVERHEAD_CYCLES, found.tiles
+
+
+def numpy_ms(heads: int, tokens: int, masked: bool) -> float:
+    """The layer in float32, the best of some runs."""
+    rng = np.random.default_rng(0)
+    q, k, v = rng.normal(size=(3, heads, tokens, DIMS)).astype(np.float32)
+    hidden = np.triu(np.full((tokens, tokens), -np.inf, np.float32), 1) if masked else None
+    best = float("inf")
+    for _ in range(REPEATS):
+        start = time.perf_counter()
+        scores = q @ k.transpose(0, 2, 1) * np.float32(DIMS**-0.5)
+        if hidden is not None:
+            scores += hidden
+        weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
+        out = weights @ v / weights.sum(axis=-1, keepdims=True)
+        best = min(best, time.perf_counter() - start)
+        assert np.isfinite(out).all()
+    return best * 1e3
+
+
+def cpu() -> str:
+    """This machine's processor, as it calls itself."""
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return f"{os.cpu_count()} threads of {line.split(':', 1)[1].strip()}"
+    return f"{os.cpu_count()} threads of a {platform.machine()}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("-o", type=Path, default=Path("docs/measured/layers.md"))
+    arguments = parser.parse_args()
+    rows, sustained = "", 0.0
+    for heads, tokens in ((4, 256), (8, 1024)):
+        for masked in (False, True):
+            in_numpy = numpy_ms(heads, tokens, masked)
+            for build in BUILDS:
+                if tokens > build.longest:
+                    continue
+                cycles, tiles = cycles_of(build, heads, tokens, masked)
+                macs = tiles * build.side**2 * 2 * DIMS
+                seconds = cycles / build.clock_mhz / 1e6
+                soft = macs * RISCV_CYCLES / RISCV_MHZ / 1e6
+                rate = macs / seconds / 1e9
+                if build.board == "ulx3s_85f" and tokens == 1024 and not masked:
+                    sustained = rate
+                rows += (
+                    f"| {heads} × {tokens} × {DIMS} | {'causal' if masked else 'none'} | "
+                    f"{BOARDS[build.board].name} | {build.side} × {build.side} | "
+                    f"{build.clock_mhz:g} | {cycles} | {seconds * 1e3:.2f} | {rate:.1f} | "
+                    f"{in_numpy:.1f} | {soft:.2f} | {soft / seconds:.0f} |\n"
+                )
+    on_line = 8 * 1024 * DIMS * 3 * 10 / 3e6
+    head = HEAD.format(
+        overhead=OVERHEAD_CYCLES,
+        seconds=on_line,
+        cpu=cpu(),
+        repeats=REPEATS,
+        mhz=RISCV_MHZ,
+        each=RISCV_CYCLES,
+    )
+    verdict = "met" if sustained >= AIM else "not met"
+    text = head + rows + TAIL.format(aim=AIM, found=sustained, verdict=verdict)
+    arguments.o.write_text(text)
+    print(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+"""A bitstream of an iCE40-HX8K, and the same bitstream back as Verilog."""
+
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fpga.boards import BOARDS
+from fpga.flow import ICE40_HX8K, place_and_route, run_tool, synthesise
+from gen.design import Design
+from gen.ports import PlainPorts
+from hw.prim.target import Target
+from tests.support.netlist import cell_models
+
+__all__ = ["DECODER", "MISSING", "bitstream_of", "decoded"]
+
+DECODER = shutil.which("icebox_vlog")
+MISSING = "icebox_vlog is not installed: apt-get install fpga-icestorm"
+SECONDS = 300
+MODELS_WITHOUT_DEFAULTS = "`define NO_ICE40_DEFAULT_ASSIGNMENTS\n"
+
+
+def bitstream_of(design: Design, folder: Path) -> tuple[Path, dict[str, str]]:
+    """A design's unit alone on the chip, its streams' ports on pins: the file, and port -> pin."""
+    top = PlainPorts(design.unit())
+    free = iter(_balls())
+    pins = {"clk": BOARDS["ice40_hx8k_b_evn"].facts.oscillator.ball, "rst": next(free)}
+    for port in top.ports:
+        bits = [port.name] if port.width == 1 else _bits(port.name, port.width)
+        pins |= {bit: next(free) for bit in bits}
+    synthesis = synthesise(top, ICE40_HX8K, folder)
+    (folder / "pins.pcf").write_text(_constraints(pins))
+    options = ("--pcf", "pins.pcf", "--asc", "placed.asc")
+    place_and_route(synthesis, ICE40_HX8K, goal_mhz=40, options=options)
+    run_tool("yowasp-icepack", ["placed.asc", "chip.bin"], folder, "pack.log", SECONDS)
+    return folder / "chip.bin", pins
+
+
+def decoded(bitstream: Path, pins: Mapping[str, str], *, top: str, folder: Path) -> str:
+    """Verilog of a bitstream, a module called `top` with its ports, and the models of its cells."""
+    assert DECODER is not None
+    folder.mkdir()
+    shutil.copy(bitstream, folder / "chip.bin")
+    run_tool("yowasp-iceunpack", ["chip.bin", "chip.asc"], folder, "unpack.log", SECONDS)
+    (folder / "pins.pcf").write_text(_constraints(pins))
+    done = subprocess.run(
+        [DECODER, "-s", "-c", "-p", "pins.pcf", "-n", top, "chip.asc"],
+        cwd=folder, capture_output=True, text=True, timeout=SECONDS, check=True,
+    )  # fmt: skip
+    models = [path.read_text() for path in cell_models(Target.ICE40_HX)]
+    return "\n".join([MODELS_WITHOUT_DEFAULTS, *models, done.stdout])
+
+
+def _balls() -> list[str]:
+    """Pins of the board's four connectors but for that of the clock, each once."""
+    from amaranth_boards.ice40_hx8k_b_evn import ICE40HX8KBEVNPlatform
+
+    connectors: list[Any] = ICE40HX8KBEVNPlatform.connectors
+    balls = [ball for each in connectors for ball in each.mapping.values()]
+    clock = BOARDS["ice40_hx8k_b_evn"].facts.oscillator.ball
+    return [ball for ball in dict.fromkeys(balls) if ball != clock]
+
+
+def _bits(name: str, width: int) -> list[str]:
+    return [f"{name}[{bit}]" for bit in range(width)]
+
+
+def _constraints(pins: Mapping[str, str]) -> str:
+    return "".join(f"set_io {port} {pin}\n" for port, pin in pins.items())
