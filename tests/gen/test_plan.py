@@ -195,7 +195,7 @@ def test_the_command_prints_json():
         (("fft_265", "--board", "ulx3s_85f"), "no preset is called 'fft_265'; nearest is fft_256"),
         (
             ("fft_8192", "--board", "ulx3s_25f"),
-            "--board ulx3s_25f: fft_8192 does not fit: 1 unit would take ",
+            "--board ulx3s_25f: fft_8192 does not fit: 1 unit, 1 word a cycle would take ",
         ),
         (("fft_256", "--board", "ulx3s_85f", "--bus", "spi"), "--bus must be one of"),
     ],
