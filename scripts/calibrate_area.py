@@ -18,12 +18,13 @@ from typing import Any
 
 from fpga.flow import ECP5_85F, ICE40_HX8K, ICE40_UP5K, FlowError, synthesise
 from gen.emit import emit_rtlil
+from gen.plan.census import census
 from hw.prim.target import Target
 from scripts import fit_area
 from scripts.calibration_designs import DESIGNS, Subject
 from scripts.fit_area import RESULTS
 
-__all__ = ["counted"]
+__all__ = ["counted", "counts_of"]
 
 DEVICES = {Target.ECP5: ECP5_85F, Target.ICE40: ICE40_UP5K, Target.ICE40_HX: ICE40_HX8K}
 SECONDS = 900
@@ -92,6 +93,17 @@ def _packed(module: Mapping[str, Any]) -> int:
     return len(tables) + len(registers) - shared + alone
 
 
+def counts_of(subject: Subject) -> dict[str, dict[str, float]]:
+    """The census of the gates that were synthesised, and of the core within a system."""
+    units = {"census": subject.unit, **({"core": subject.core} if subject.core else {})}
+    return {
+        name: {
+            what: round(much, 2) for what, much in census(unit(), subject.target).items() if much
+        }
+        for name, unit in units.items()
+    }
+
+
 def _write(results: Mapping[str, Any]) -> None:
     """A line for each design."""
     lines = [f"{json.dumps(key)}: {json.dumps(result)}" for key, result in results.items()]
@@ -116,12 +128,17 @@ def main() -> None:
         gates = hashlib.sha256(text.encode()).hexdigest()
         if results.get(key, {}).get("gates") == gates:
             continue
+        same = [each for each in results.values() if each["gates"] == gates]
         try:
-            cells = counted(subject, arguments.work, seconds=arguments.seconds)
+            cells = (
+                same[0]["cells"]
+                if same
+                else counted(subject, arguments.work, seconds=arguments.seconds)
+            )
         except FlowError as error:
             print(f"{key}: {error}", flush=True)
             continue
-        results[key] = {"gates": gates, "cells": cells}
+        results[key] = {"gates": gates, "cells": cells, **counts_of(subject)}
         _write({name: results[name] for name in DESIGNS if name in results})
         print(f"{key}: {time.monotonic() - start:.0f} s {cells}", flush=True)
     if not arguments.no_fit:

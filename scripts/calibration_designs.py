@@ -18,6 +18,7 @@ from hw.bus.link import LinkConfig, UartLink, UartLinkConfig
 from hw.bus.uart import UartConfig
 from hw.prim.target import Target
 from spec import (
+    Accelerator,
     Attention,
     Relu,
     Retention,
@@ -90,12 +91,14 @@ def _link(name: str, target: Target, *widths: tuple[int, ...], **sizes: int) -> 
     return Subject(name=f"link_{name}", target=target, unit=lambda: UartLink(config), bits=bits)
 
 
-ON_ICE40 = {
-    "attention_tiny": (UP5K, HX8K),
-    "softmax_ice40": (UP5K, HX8K),
-    "butterfly_ice40": (UP5K, HX8K),
+TARGETS = {
+    "attention_tiny": (ECP5, UP5K, HX8K),
+    "softmax_ice40": (ECP5, UP5K, HX8K),
+    "butterfly_ice40": (ECP5, UP5K, HX8K),
+    "butterfly_icebreaker": (UP5K,),
+    "attention_hx8k": (HX8K,),
 }
-"""Presets that are for a small board, and what they are synthesised for beside ECP5."""
+"""Presets that are for a small board, and what they are synthesised for; all others for ECP5."""
 
 SMALL_PRESETS = ("softmax_ice40", "softmax_rexp")
 """Those that a test synthesises again."""
@@ -104,8 +107,13 @@ SMALL_PRESETS = ("softmax_ice40", "softmax_rexp")
 def _presets() -> list[Subject]:
     found = []
     for name, preset in PRESETS.items():
-        for target in (ECP5, *ON_ICE40.get(name, ())):
-            found.append(_of(name, preset.description, target, **preset.hardware))
+        design = Design.of(name, preset.description, **preset.hardware)
+        cores = {name: design}
+        if isinstance(preset.description, Accelerator):
+            cores = {f"{name}:{core}": each for core, each in design.cores.items()}
+        for core, each in cores.items():
+            for target in TARGETS.get(name, (ECP5,)):
+                found.append(Subject(name=core, target=target, unit=each.unit))
     return found
 
 

@@ -7,7 +7,7 @@ rest predicts it: that error is what a design of its sort may expect that nobody
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.optimize import nnls
 
 from gen.plan.area import COEFFICIENTS, EXACT, FITTED, Area, counted_area, family_of
-from gen.plan.census import FEATURES, Census, census
+from gen.plan.census import FEATURES
 from gen.presets import PRESETS
 from hw.prim.target import Target
 from scripts.calibration_designs import DESIGNS, Subject
@@ -112,9 +112,7 @@ def fit(features: Floats, made: Floats) -> tuple[Floats, Floats, Floats]:
 
 def main() -> None:
     results: dict[str, dict[str, Any]] = json.loads(RESULTS.read_text())
-    counted: dict[str, Census] = {
-        key: census(DESIGNS[key].unit(), DESIGNS[key].target) for key in results if key in DESIGNS
-    }
+    counted = {key: result["census"] for key, result in results.items()}
     made = {key: counted_area(result["cells"]) for key, result in results.items()}
     coefficients: dict[str, dict[str, dict[str, float]]] = {}
     errors: dict[str, dict[str, tuple[float, float]]] = {key: {} for key in results}
@@ -128,7 +126,9 @@ def main() -> None:
         coefficients[family] = {}
         for quantity in FITTED:
             terms = quantities[quantity]
-            features = np.array([[counted[key][term] for term in terms] for key in keys], float)
+            features = np.array(
+                [[counted[key].get(term, 0) for term in terms] for key in keys], float
+            )
             cells = np.array([getattr(made[key], quantity) for key in keys], float)
             found, error, left_out = fit(features, cells)
             coefficients[family][quantity] = {
@@ -157,7 +157,7 @@ def main() -> None:
 
 
 def _joined(
-    results: Iterable[str], made: Mapping[str, Area], coefficients: Mapping[str, Any]
+    results: Mapping[str, Any], made: Mapping[str, Area], coefficients: Mapping[str, Any]
 ) -> dict[str, Any]:
     """What registers with adapters, and links, take: of any, and for each bit of the streams."""
     found: dict[str, Any] = {"registers": {}, "link": {}}
@@ -174,7 +174,8 @@ def _joined(
                 quantity: _line(
                     [each.bits for each in subjects],
                     [
-                        getattr(made[each.key], quantity) - _of_core(each, quantity, coefficients)
+                        getattr(made[each.key], quantity)
+                        - _of_core(each, results[each.key].get("core", {}), quantity, coefficients)
                         for each in subjects
                     ],
                 )
@@ -183,12 +184,12 @@ def _joined(
     return found
 
 
-def _of_core(subject: Subject, quantity: str, coefficients: Mapping[str, Any]) -> float:
-    if subject.core is None:
-        return 0
+def _of_core(
+    subject: Subject, counted: Mapping[str, float], quantity: str, coefficients: Mapping[str, Any]
+) -> float:
+    """What the model has for the core within a system; nothing for a link."""
     terms = coefficients[family_of(subject.target)][quantity]
-    counted = census(subject.core(), subject.target)
-    return sum(counted[term] * each for term, each in terms.items())
+    return sum(counted.get(term, 0) * each for term, each in terms.items())
 
 
 def _line(bits: Sequence[int], cells: Sequence[float]) -> dict[str, float]:
@@ -222,9 +223,9 @@ def _rms(errors: Floats) -> float:
     return float(np.sqrt((errors**2).mean()))
 
 
-def _exact(found: Census, made: Any) -> bool:
+def _exact(found: Mapping[str, float], made: Any) -> bool:
     return all(
-        sum(found[cell] for cell in cells) == getattr(made, quantity)
+        sum(found.get(cell, 0) for cell in cells) == getattr(made, quantity)
         for quantity, cells in EXACT.items()
     )
 
@@ -248,7 +249,7 @@ def _designs(
     for key, area in made.items():
         name, target = key.split()
         chip = {Target.ECP5: "", Target.ICE40: ", UP5K", Target.ICE40_HX: ", HX8K"}[Target(target)]
-        preset = "**" if name in PRESETS else ""
+        preset = "**" if name.partition(":")[0] in PRESETS else ""
         parts = [
             f"{getattr(area, quantity)} | {own:+.1%} | {other:+.1%}"
             for quantity, (own, other) in errors[key].items()

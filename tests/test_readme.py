@@ -18,7 +18,7 @@ TEXT = README.read_text(encoding="utf-8")
     reason=f"MiniLM's weights are not installed; run: {INSTALL}",
 )
 def test_the_commands_print_what_the_readme_shows():
-    assert len(CONSOLE.findall(TEXT)) == 5
+    assert len(CONSOLE.findall(TEXT)) == 6
     shown, printed = (SECONDS.sub("", text) for text in (TEXT, replay(TEXT)))
     assert printed == shown, "if that is meant to be so: python -m scripts.readme"
 

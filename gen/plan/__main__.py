@@ -5,10 +5,10 @@ import json
 from gen.cli import Parser, add_design_arguments, run
 from gen.design import load_design
 from gen.devices import BOARDS, board_of
-from gen.plan.planner import plan
-from gen.plan.report import told, written
+from gen.plan.planner import plan, plan_cores
+from gen.plan.report import told, written, written_together
 from gen.settings import apply_settings
-from spec import SpecError
+from spec import Accelerator, SpecError
 from spec.errors import check_choice
 
 BUSES = ("uart", "stream")
@@ -32,6 +32,15 @@ def main() -> None:
     design = load_design(arguments.design, arguments.settings)
     # What a preset proposes is chosen anew; what the user sets is not.
     _, hardware = apply_settings(design.description, {}, arguments.settings)
+    if isinstance(design.description, Accelerator):
+        if arguments.bus != "uart":
+            raise SpecError("--bus stream: the cores of an accelerator share one link; use uart")
+        cores = plan_cores(design.name, design.description, board, hardware)
+        if arguments.json:
+            print(json.dumps({name: told(each) for name, each in cores.items()}, indent=2))
+        else:
+            print("\n".join(written_together(cores)))
+        return
     found = plan(design.name, design.description, board, hardware, bus=arguments.bus)
     if arguments.json:
         print(json.dumps(told(found), indent=2))

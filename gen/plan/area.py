@@ -96,13 +96,15 @@ def predicted_area(census: Mapping[str, float], target: Target) -> Area:
     return Area(**fitted, **exact)
 
 
-def joined_area(bits: int, target: Target) -> Area:
+def joined_area(bits: int, target: Target, *, shared: bool = False) -> Area:
     """What joins a core to a serial line, by the bits of all its streams' words, without memories.
 
-    Registers, adapters of rows and the link: so much for any core, and so much a bit.
+    Registers, adapters of rows and the link: so much for any core, and so much a bit. A link that
+    is `shared` was counted with another core.
     """
     terms = _coefficients()["joined"]
-    parts = (terms[part][family_of(target)] for part in ("registers", "link"))
+    names = ("registers",) if shared else ("registers", "link")
+    parts = (terms[part][family_of(target)] for part in names)
     area = Area()
     for part in parts:
         area += Area(

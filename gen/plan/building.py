@@ -38,8 +38,8 @@ MARGINS: Mapping[str, float] = {
 }
 """Share of each resource that a plan may take: room for the model's error, and for the router."""
 
-ICE40_CELLS = 0.98
-"""The same of iCE40's logic cells: cores of 97 % of them were routed."""
+ICE40_CELLS = 1.0
+"""The same of iCE40's logic cells: designs that fill such a chip were routed."""
 
 NAMES = {
     "logic_cells": "logic cells",
@@ -137,8 +137,11 @@ class Built:
     link: Link | None
 
 
-def built_on(board: Board, design: Design, bus: str) -> Built:
-    """A design on a board, with registers and link where it has them and the bus is ``uart``."""
+def built_on(board: Board, design: Design, bus: str, *, shared: bool = False) -> Built:
+    """A core on a board, with registers and link where it has them and the bus is ``uart``.
+
+    A link that is `shared` was counted with another core.
+    """
     chip, kind = board.chip, design.kind.name
     target, clocks, streams = chip.target, chip.clocks_mhz, None
     if bus == "uart":
@@ -159,7 +162,7 @@ def built_on(board: Board, design: Design, bus: str) -> Built:
         baud=config.uart.baud,
         bytes_in=into,
         bytes_out=out,
-        area=_area_of_link(config, target),
+        area=_area_of_link(config, target, shared),
     )
     return Built(
         design=design,
@@ -216,11 +219,12 @@ def _link_config(streams: Streams, board: Board, clock_hz: int) -> UartLinkConfi
     )
 
 
-def _area_of_link(config: UartLinkConfig, target: Target) -> Area:
+def _area_of_link(config: UartLinkConfig, target: Target, shared: bool) -> Area:
     """Registers, adapters and link by the widths of the streams; two buffers in block memory."""
     bits = sum(config.link.send_widths) + sum(config.link.receive_widths)
+    area = joined_area(bits, target, shared=shared)
     blocks, _ = blocks_of(config.link.ram, target)
-    return joined_area(bits, target) + Area(block_rams=2 * blocks)
+    return area if shared else area + Area(block_rams=2 * blocks)
 
 
 def most_of(chip: Chip, resource: str) -> int:
@@ -231,11 +235,15 @@ def most_of(chip: Chip, resource: str) -> int:
     return int(getattr(chip.resources, resource) * share)
 
 
-def overflow_of(taken: Any, chip: Chip, *, at_least: bool = False) -> Overflow | None:
-    """The resource of which most is lacking, if any; of `Area` or of `Resources`."""
+def overflow_of(
+    taken: Any, chip: Chip, *, beside: Resources | None = None, at_least: bool = False
+) -> Overflow | None:
+    """The resource of which most is lacking, if any, `beside` what others take."""
     worst: Overflow | None = None
     for field in fields(Resources):
         there, needed = most_of(chip, field.name), getattr(taken, field.name)
+        if beside is not None:
+            there = max(0, there - getattr(beside, field.name))
         if needed > there:
             found = Overflow(
                 resource=NAMES[field.name], needed=needed, there=there, at_least=at_least

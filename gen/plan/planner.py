@@ -6,13 +6,14 @@ from typing import Any
 
 from gen.design import Design
 from gen.devices import BOARDS, Board, Resources, board_of
+from gen.plan.area import Area
 from gen.plan.building import LINK, Built, Overflow, built_on, overflow_of
 from gen.plan.search import Candidate, Search, search_of
 from gen.plan.work import Work, work_of
 from hw.prim.target import Target
-from spec import SpecError
+from spec import Accelerator, SpecError
 
-__all__ = ["Plan", "plan"]
+__all__ = ["Plan", "plan", "plan_cores"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +94,44 @@ def plan(
     return _Choice(name, search, board, bus).plan()
 
 
+def plan_cores(
+    name: str,
+    accelerator: Accelerator,
+    board: str | Board,
+    hardware: Mapping[str, Mapping[str, Any]] | None = None,
+) -> dict[str, Plan]:
+    """The same for several cores behind one link, by name.
+
+    One after the other takes the fastest configuration that leaves room for the smallest of those
+    after it; the first has the link's cells among its own.
+
+    Raises
+    ------
+    SpecError
+        As for `plan`.
+    """
+    board = board_of(board) if isinstance(board, str) else board
+    choices = {
+        core: _Choice(
+            f"{name}:{core}",
+            search_of(description, (hardware or {}).get(core, {}), board.chip.target),
+            board,
+            "uart",
+            shared=number > 0,
+        )
+        for number, (core, description) in enumerate(accelerator.cores.items())
+    }
+    waiting = {core: choice.smallest().area for core, choice in choices.items()}
+    found: dict[str, Plan] = {}
+    for core, choice in choices.items():
+        del waiting[core]
+        choice.beside = sum(
+            (*waiting.values(), *(each.built.area for each in found.values())), Area()
+        ).resources
+        found[core] = choice.plan()
+    return found
+
+
 class _Choice:
     """The choice among a search's candidates, the fastest first.
 
@@ -101,8 +140,10 @@ class _Choice:
     beside that.
     """
 
-    def __init__(self, name: str, search: Search, board: Board, bus: str):
+    def __init__(self, name: str, search: Search, board: Board, bus: str, *, shared: bool = False):
         self.name, self.search, self.board, self.bus = name, search, board, bus
+        self.shared = shared
+        self.beside = Resources()
         self.candidates = search.ranked()
         self.refused: list[tuple[Candidate, Overflow]] = []
         self.beyond: dict[Any, Resources] = {}
@@ -113,28 +154,36 @@ class _Choice:
         for candidate in self.candidates:
             if candidate.description in self.hopeless:
                 continue
-            overflow = overflow_of(self._least(candidate), self.board.chip, at_least=True)
+            overflow = self._overflow(self._least(candidate), at_least=True)
             if overflow is None:
                 candidate = self.search.settled(candidate)
                 built = self._built(candidate)
-                overflow = overflow_of(built.area, self.board.chip)
+                overflow = self._overflow(built.area)
                 if overflow is None:
                     return self._chosen(candidate, built)
                 self._learn(candidate)
             self.refused.append((candidate, overflow))
         raise SpecError(self._refusal())
 
+    def _overflow(self, taken: Any, *, at_least: bool = False) -> Overflow | None:
+        return overflow_of(taken, self.board.chip, beside=self.beside, at_least=at_least)
+
+    def smallest(self) -> Built:
+        """The smallest of the description as it is."""
+        same = [each for each in self.candidates if each.description == self.search.description]
+        return self._built(self.search.settled(min(same, key=lambda each: each.size)))
+
     def _least(self, candidate: Candidate) -> Resources:
         """What a candidate takes at least, with its link."""
         least = self.search.least(candidate)
-        if self.bus == "uart":
+        if self.bus == "uart" and not self.shared:
             least = _each(least, LINK, lambda a, b: a + b)
         beyond = self.beyond.get(candidate.description, Resources())
         return _each(least, beyond, lambda a, b: a + b)
 
     def _built(self, candidate: Candidate) -> Built:
         design = Design.of(self.name, candidate.description, **candidate.hardware)
-        return built_on(self.board, design, self.bus)
+        return built_on(self.board, design, self.bus, shared=self.shared)
 
     def _learn(self, failed: Candidate) -> None:
         """Count the gates of the smallest of a description, once."""
@@ -146,7 +195,7 @@ class _Choice:
         area = self._built(smallest).area
         least = self._least(smallest)
         self.beyond[description] = _each(area, least, lambda a, b: max(0, a - b))
-        lacking = overflow_of(area, self.board.chip)
+        lacking = self._overflow(area)
         if lacking is not None and self.search.grows(lacking.resource):
             self.hopeless[description] = smallest, lacking
 

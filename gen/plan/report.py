@@ -1,14 +1,16 @@
 """A plan for a reader at a terminal, and as plain data."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 from gen.devices import Resources
+from gen.plan.area import Area
 from gen.plan.building import NAMES
 from gen.plan.planner import Plan
 from gen.plan.work import Phase
 
-__all__ = ["told", "written"]
+__all__ = ["told", "written", "written_together"]
 
 BAR = 60
 """Characters of a time line."""
@@ -74,6 +76,19 @@ def written(plan: Plan) -> list[str]:
         )
     lines += [f"  limit: {_limit(plan)}", f"  next step up: {_next(plan)}", ""]
     return lines + _time_line(plan)
+
+
+def written_together(cores: Mapping[str, Plan]) -> list[str]:
+    """Plans of cores on one chip, and what they take together."""
+    lines = [line for each in cores.values() for line in [*written(each), ""]]
+    first = next(iter(cores.values()))
+    there, total = first.board.chip.resources, sum((c.built.area for c in cores.values()), Area())
+    lines.append("together")
+    for field in dataclasses.fields(Resources):
+        has, takes = getattr(there, field.name), getattr(total, field.name)
+        if has:
+            lines.append(f"  {NAMES[field.name]:16} {takes:6} of {has:6} {takes / has:6.1%}")
+    return lines
 
 
 def _further(plan: Plan) -> str:

@@ -115,6 +115,10 @@ class Search(ABC):
         return (self.fixed[field],) if field in self.fixed else values
 
 
+def _many(number: int, thing: str) -> str:
+    return f"{number} {thing}{'s' if number > 1 else ''}"
+
+
 def _rank(candidate: Candidate) -> tuple[Any, ...]:
     return candidate.cycles, candidate.size, sorted(map(str, candidate.hardware.items()))
 
@@ -204,7 +208,7 @@ class AttentionSearch(Search):
             cycles=cycles,
             size=products * config.buffers,
             label=f"arrays of {config.rows} x {config.columns}, "
-            f"{config.value_columns} value columns{sets}",
+            f"{_many(config.value_columns, 'value column')}{sets}",
         )
 
     def least(self, candidate: Candidate) -> Resources:
@@ -260,7 +264,7 @@ class SoftmaxSearch(Search):
                 hardware={**self.fixed, "lanes": each},
                 cycles=longest / each,
                 size=each,
-                label=f"{each} lanes" if each > 1 else "1 lane",
+                label=_many(each, "lane"),
             )
 
     def least(self, candidate: Candidate) -> Resources:
@@ -291,7 +295,7 @@ class ButterflySearch(Search):
                     hardware={**self.fixed, "units": units, "stream_words": words},
                     cycles=max(steps / units, size / words),
                     size=units * (1 + words),
-                    label=f"{units} units, {words} words a cycle" if units > 1 else "1 unit",
+                    label=f"{_many(units, 'unit')}, {_many(words, 'word')} a cycle",
                 )
 
     def least(self, candidate: Candidate) -> Resources:

@@ -13,10 +13,14 @@ from hw.bus.link import LinkConfig, UartLink, UartLinkConfig
 from hw.bus.link_config import least_buffer_bytes
 from hw.bus.system import System
 from hw.bus.uart import UartConfig
+from hw.lib.stream import SkidBuffer, SkidBufferConfig
 from spec.errors import SpecError
 from spec.registers import ADDRESS_BITS
 
 __all__ = ["LineConfig", "UartTop", "map_base"]
+
+WIDE_BITS = 40
+"""Words of more bits come from arrays so large that they lie far from the link."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,10 +165,24 @@ def _hold(m: Module, name: str, source: Any, sink: Any) -> None:
         m.d.sync += [valid.eq(source.valid), payload.eq(Value.cast(source.payload))]
 
 
-def _pass(m: Module, source: Any, sink: Any) -> None:
-    """Join two streams whose payloads have the same bits under other names."""
+def _pass(m: Module, name: str, source: Any, sink: Any) -> None:
+    """Join two streams whose payloads have the same bits under other names.
+
+    A wide one passes registers, without which the link's own word would be pulled towards every
+    stream of every core at once.
+    """
+    bits = Value.cast(source.payload)
+    if len(bits) > WIDE_BITS:
+        way = SkidBuffer(SkidBufferConfig(shape=len(bits)))
+        m.submodules[f"way_{name}"] = way
+        m.d.comb += [
+            way.i.valid.eq(source.valid),
+            way.i.payload.eq(bits),
+            source.ready.eq(way.i.ready),
+        ]
+        source, bits = way.o, way.o.payload
     m.d.comb += [
         sink.valid.eq(source.valid),
-        Value.cast(sink.payload).eq(Value.cast(source.payload)),
+        Value.cast(sink.payload).eq(bits),
         source.ready.eq(sink.ready),
     ]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from gen.design import Design
 from gen.devices import Resources
-from gen.plan import MARGINS, building, plan
+from gen.plan import MARGINS, building, plan, plan_cores
 from gen.plan.area import predicted_area
 from gen.plan.census import census
 from gen.plan.least import attention_least
@@ -195,7 +195,7 @@ def test_the_command_prints_json():
         (("fft_265", "--board", "ulx3s_85f"), "no preset is called 'fft_265'; nearest is fft_256"),
         (
             ("fft_8192", "--board", "ulx3s_25f"),
-            "--board ulx3s_25f: fft_8192 does not fit: 1 unit would take ",
+            "--board ulx3s_25f: fft_8192 does not fit: 1 unit, 1 word a cycle would take ",
         ),
         (("fft_256", "--board", "ulx3s_85f", "--bus", "spi"), "--bus must be one of"),
     ],
@@ -231,3 +231,25 @@ def test_a_plan_is_quick(name, board):
 def test_what_does_not_fit_is_told_with_the_board_that_holds_it(name, board):
     with pytest.raises(SpecError, match=r"does not fit: .* \d+ logic cells of \d+; the nearest"):
         plan(name, PRESETS[name].description, board)
+
+
+def test_cores_of_an_accelerator_share_a_board():
+    cores = plan_cores("both", PRESETS["accelerator_tiny"].description, "ulx3s_25f")
+    assert list(cores) == ["attention", "butterfly"]
+    there = cores["attention"].board.chip.resources
+    areas = [each.built.area for each in cores.values()]
+    for field in dataclasses.fields(Resources):
+        taken = sum(getattr(area, field.name) for area in areas)
+        assert taken <= MARGINS[field.name] * getattr(there, field.name)
+    links = [each.built.link for each in cores.values()]
+    assert [link and link.area.block_rams for link in links] == [2, 0]  # one link for both
+
+
+def test_the_command_plans_an_accelerator_and_what_is_set_of_a_core():
+    outcome = command(
+        "gen.plan", "accelerator_tiny", "--board", "ulx3s_25f", "--json", "--set",
+        "attention.rows=1",
+    )  # fmt: skip
+    told = json.loads(outcome.out)
+    assert told["attention"]["configuration"]["rows"] == 1
+    assert told["butterfly"]["configuration"]["units"] > 1
