@@ -13,7 +13,6 @@ from hw.bus.link import LinkConfig, UartLink, UartLinkConfig
 from hw.bus.link_config import least_buffer_bytes
 from hw.bus.system import System
 from hw.bus.uart import UartConfig
-from hw.lib.stream import SkidBuffer, SkidBufferConfig
 from spec.errors import SpecError
 from spec.registers import ADDRESS_BITS
 
@@ -94,7 +93,8 @@ class UartTop(wiring.Component):
     of the next; those from the core are the outputs, in the same order. A word of a stream is its
     `RowsConfig.packet_shape`, {data, keep, user, last} from the lowest bit up.
 
-    *Timing*: that of the link and of the systems; `busy` and `error` a cycle later.
+    *Timing*: that of the link and of the systems, a cycle more from a core, and to it for words of
+    more than `WIDE_BITS`; `busy` and `error` a cycle later.
 
     *Members*
     receive, transmit
@@ -136,7 +136,7 @@ class UartTop(wiring.Component):
             m.submodules[f"core_{name}"] = system
             connect(m, port, system.access)
             for stream in system.to_core:
-                _pass(m, next(to_core), getattr(system, stream))
+                _pass(m, f"{name}_{stream}", next(to_core), getattr(system, stream))
             for stream in system.outputs:
                 _hold(m, f"{name}_{stream}", getattr(system, stream), next(from_core))
         m.d.sync += [
@@ -166,23 +166,15 @@ def _hold(m: Module, name: str, source: Any, sink: Any) -> None:
 
 
 def _pass(m: Module, name: str, source: Any, sink: Any) -> None:
-    """Join two streams whose payloads have the same bits under other names.
+    """Join two streams whose payloads have the same bits under other names; a wide one is held.
 
-    A wide one passes registers, without which the link's own word would be pulled towards every
-    stream of every core at once.
+    Without that the register of the link's own word would be pulled towards every core at once.
     """
-    bits = Value.cast(source.payload)
-    if len(bits) > WIDE_BITS:
-        way = SkidBuffer(SkidBufferConfig(shape=len(bits)))
-        m.submodules[f"way_{name}"] = way
-        m.d.comb += [
-            way.i.valid.eq(source.valid),
-            way.i.payload.eq(bits),
-            source.ready.eq(way.i.ready),
-        ]
-        source, bits = way.o, way.o.payload
+    if len(Value.cast(source.payload)) > WIDE_BITS:
+        _hold(m, name, source, sink)
+        return
     m.d.comb += [
         sink.valid.eq(source.valid),
-        Value.cast(sink.payload).eq(bits),
+        Value.cast(sink.payload).eq(Value.cast(source.payload)),
         source.ready.eq(sink.ready),
     ]
