@@ -9,7 +9,7 @@ from fpga.reports import Placed
 
 __all__ = ["draw_floor_plan", "grouped"]
 
-MOST_GROUPS = 12
+MOST_GROUPS = 18
 LEAST_SHARE = 0.02
 REST = "everything else"
 LOGIC = ("ICESTORM_LC", "TRELLIS_COMB", "TRELLIS_FF")
@@ -25,42 +25,37 @@ WIDE = {
 
 
 def grouped(units: Counter[str]) -> dict[str, str]:
-    """Unit -> the group that it is drawn in: units split from the top while few enough are large.
+    """Unit -> the group that it is drawn in: the largest are split, as long as there are colours.
 
-    `units` holds the number of cells of each.
+    `units` holds the number of cells of each. Of a group that is split, the small units stay
+    together under its name.
     """
-    total = sum(units.values())
+    least = LEAST_SHARE * sum(units.values())
     groups = {unit: unit.split(".")[0] for unit in units}
-    while True:
-        sizes: Counter[str] = Counter()
-        for unit, count in units.items():
-            sizes[groups[unit]] += count
-        # The largest group that has units of its own below it.
-        for group, _ in sizes.most_common():
-            depth = group.count(".") + 1
+    while room := max(0, MOST_GROUPS - len(set(groups.values()))):
+        for group, _ in _sizes(units, groups).most_common():
+            depth = group.count(".") + 2
             inner = {
-                unit: ".".join(unit.split(".")[: depth + 1])
+                unit: ".".join(unit.split(".")[:depth])
                 for unit, its in groups.items()
-                if its == group and unit.count(".") >= depth
+                if its == group and unit.count(".") >= depth - 1
             }
-            if inner:
+            sizes = _sizes(Counter({unit: units[unit] for unit in inner}), inner)
+            large = [name for name, count in sizes.most_common(room) if count >= least]
+            if large:
+                groups |= {unit: name for unit, name in inner.items() if name in large}
                 break
         else:
             break
-        trial = {**groups, **inner}
-        large: Counter[str] = Counter()
-        for unit, count in units.items():
-            large[trial[unit]] += count
-        if sum(count >= LEAST_SHARE * total for count in large.values()) > MOST_GROUPS:
-            break
-        groups = trial
-    sizes = Counter()
+    sizes = _sizes(units, groups)
+    return {unit: group if sizes[group] >= least else REST for unit, group in groups.items()}
+
+
+def _sizes(units: Counter[str], groups: dict[str, str]) -> Counter[str]:
+    sizes: Counter[str] = Counter()
     for unit, count in units.items():
         sizes[groups[unit]] += count
-    return {
-        unit: group if sizes[group] >= LEAST_SHARE * total else REST
-        for unit, group in groups.items()
-    }
+    return sizes
 
 
 def draw_floor_plan(cells: Sequence[Placed], path: Path, *, title: str) -> None:
@@ -74,9 +69,7 @@ def draw_floor_plan(cells: Sequence[Placed], path: Path, *, title: str) -> None:
     for cell in cells:
         units.setdefault(unit_of(cell.name), 0)
     groups = grouped(units)
-    sizes: Counter[str] = Counter()
-    for unit, count in units.items():
-        sizes[groups[unit]] += count
+    sizes = _sizes(units, groups)
     order = [group for group, _ in sizes.most_common() if group != REST]
     colours = {group: colormaps["tab20"](k % 20) for k, group in enumerate(order)}
     colours[REST] = (0.75, 0.75, 0.75, 1.0)

@@ -237,6 +237,13 @@ def test_units_are_grouped_from_the_top():
     }  # fmt: skip
 
 
+def test_more_units_than_colours():
+    units = Counter({f"a.{k}": 100 + k for k in range(30)} | {"b": 2000, "a": 5})
+    found = grouped(units)
+    assert found["b"] == "b" and found["a"] == "a" == found["a.0"]
+    assert found["a.29"] == "a.29" and len(set(found.values())) == 18
+
+
 @pytest.mark.parametrize("bels", [("lc0", "lc7", "ram"), ("SLICEA.COMB0", "SLICED.FF1", "EBR0")])
 def test_a_picture_is_drawn(bels, tmp_path):
     kinds = ("ICESTORM_LC", "TRELLIS_FF", "DP16KD")

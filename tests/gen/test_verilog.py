@@ -137,7 +137,7 @@ def test_a_users_file_is_a_design(tmp_path):
         (["softmax_exact", "--set", "score_bits=7"], "from 8 to 16, got 7; nearest is 8"),
         (["softmax_exact", "--set", "method=exct"], "did you mean exact?"),
         (["softmax_exact", "--target", "ecp6"], "--target must be one of portable, ecp5, ice40"),
-        (["softmax_exact", "--bus", "uart"], "--bus must be one of stream, axi"),
+        (["softmax_exact", "--bus", "spi"], "--bus must be one of stream, axi, uart"),
         (["nowhere.py"], "nowhere.py: there is no such file"),
         (["--nonsense"], "unrecognized arguments: --nonsense"),
     ],
