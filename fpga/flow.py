@@ -240,7 +240,8 @@ def run_tool(
         try:
             running = True
             while running:
-                running = _still_runs(process, WATCH_SECONDS if watch else max(0, seconds))
+                left = max(0.0, end - time.monotonic())
+                running = _still_runs(process, min(left, WATCH_SECONDS) if watch else left)
                 for line in source if watch else ():
                     watch(line.rstrip("\n"))  # pyright: ignore[reportOptionalCall]
                 if running and time.monotonic() >= end:

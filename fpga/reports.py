@@ -182,6 +182,13 @@ def _end(module: Mapping[str, Any], name: str, net: str | None) -> str:
     if cell and net is None:
         bits = [bit for port in _OUTPUTS for bit in cell["connections"].get(port, ())]
         names = [n for n, entry in module["netnames"].items() if set(bits) & set(entry["bits"])]
-        net = min(names, key=lambda each: (not signal_of(each), len(each)), default=None)
+        net = min(names, key=_plainness, default=None)
     path = signal_of(net or "") or signal_of(name) or name
-    return f"register {path.split('.')[-1]} of {unit_of(net if net and signal_of(net) else name)}"
+    signal = path.split(".")[-1]
+    unit = unit_of(net if net and signal_of(net) else name)
+    return f"register {signal} of {unit}" if signal else f"a register of {unit}"
+
+
+def _plainness(name: str) -> tuple[bool, bool, int]:
+    """Least for the name that says most: one of ours, of a signal that has one."""
+    return not signal_of(name), signal_of(name).endswith("."), len(name)

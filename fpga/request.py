@@ -77,11 +77,14 @@ class Request:
             raise SpecError(f"--clock {mhz(wanted * MHZ)} --board {board.name}: {error}") from None
         rates = [rate for rate in BAUDS if rate <= min(board.baud, clock.hz // CLOCKS_PER_BIT)]
         default = BUFFER_BYTES.get(facts.device.target, BUFFER_BYTES_ELSE)
+        buffer = buffer_bytes if buffer_bytes is not None else default
         chosen = baud if baud is not None else rates[0] if rates else clock.hz // CLOCKS_PER_BIT
         try:
-            line = LineConfig(clock_hz=clock.hz, baud=chosen, buffer_bytes=buffer_bytes or default)
+            line = LineConfig(clock_hz=clock.hz, baud=chosen, buffer_bytes=buffer)
         except SpecError as error:
-            raise SpecError(f"--baud {chosen} at {mhz(clock.hz)} MHz: {error}") from None
+            said = {"--baud": baud, "--buffer": buffer_bytes}
+            given = [f"{option} {value}" for option, value in said.items() if value is not None]
+            raise SpecError(f"{' '.join(given)} at {mhz(clock.hz)} MHz: {error}") from None
         check_range("--seeds", seeds, 1, MOST_SEEDS)
         return cls(design=design, board=board, clock=clock, line=line, seeds=seeds)
 

@@ -28,6 +28,8 @@ MEASURED = {
     "butterfly_area": "scripts.measure_butterfly_area",
     "link": "scripts.measure_link",
     "axi": "scripts.measure_axi",
+    "boards": "scripts.measure_boards",
+    "layers": "scripts.measure_layers",
     "area_model": "scripts.calibrate_area",
     "primitives": "scripts.measure_primitives",
     "stalls": "scripts.measure_stalls",

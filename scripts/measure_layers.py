@@ -32,26 +32,26 @@ REPEATS = 5
 HEAD = """\
 # Attention layers: times on the boards and in software
 
-Measured by `python -m scripts.measure_layers`. A *MAC* is a product of two bytes, or of a weight and
-a byte, with its sum: queries × keys × 2 · head_dim of each head, counted dense, and with a causal
-mask those of the tiles that have a visible pair. Cycles are the counter's, from the start to the
-last output: loading of every head, all waits of the arrays and the registers' {overhead} cycles
-included; every head has keys of its own. Streams keep up, as they do on AXI. **Over a serial line
-they do not**: at 3 Mbaud a layer of 8 × 1024 × 64 takes some {seconds:.0f} s to send, and the counter then
-says how long it waited.
+Measured by `python -m scripts.measure_layers`. A *MAC* is a product of two bytes, or of a weight
+and a byte, with its sum: 2 · head_dim for each query and key of the tiles that have a visible pair.
+Cycles are the counter's, from the start to the last output: the loading of every head, all waits of
+the arrays and the registers' {overhead} cycles included; every head has keys of its own. Streams
+keep up, as they do on AXI. **Over a serial line they do not**: at 3 Mbaud a layer of 8 × 1024 × 64
+takes {seconds:.1f} s to send, and the counter then says how long the core waited.
 
-*Clock*: the slowest of three seeds (boards.md, attention_area.md). *NumPy*: float32 matrix products
-and softmax on {cpu}, the best of {repeats} runs. *RISC-V*: a soft core at {mhz} MHz that takes {each}
-cycles a MAC, which is its best: two loads, a product and a sum, each in the one cycle that VexRiscv's
-documentation gives for them without waits of memory; no softmax, no loop, no cache counted.
+*Clock*: what a build for the board meets (boards.md). *NumPy*: float32 matrix products and softmax
+on {cpu}, the best of {repeats} runs. *RISC-V*: a soft core at {mhz} MHz that takes {each} cycles a
+MAC, its best: two loads, a product and a sum, each in the one cycle that VexRiscv's documentation
+gives for them without waits of memory; no softmax, no loop, no cache counted.
 
-| layer | mask | board | arrays | MHz | cycles | ms | G MAC/s | NumPy, ms | RISC-V, s | faster than it |
+| layer | mask | board | arrays | MHz | cycles | ms | G MAC/s | NumPy, ms | RISC-V, s \
+| times faster than it |
 |---|---|---|---|---|---|---|---|---|---|---|
 """
 
 TAIL = """
-Aim for the ULX3S 85F: at least {aim:g} G MAC a second on the dense layer of 8 heads, {found:.1f} at its
-board's clock: {verdict}.
+Aim for the ULX3S 85F: at least {aim:g} G MAC a second on the dense layer of 8 heads. At its board's
+clock it is {found:.1f}: {verdict}.
 """
 
 AIM = 16.0
@@ -102,7 +102,7 @@ def numpy_ms(heads: int, tokens: int, masked: bool) -> float:
 
 
 def cpu() -> str:
-    """This machine's processor, as it calls itself."""
+    """The processor of this machine, as it calls itself."""
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name"):
             return f"{os.cpu_count()} threads of {line.split(':', 1)[1].strip()}"

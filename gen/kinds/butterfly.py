@@ -8,6 +8,7 @@ from amaranth.lib import wiring
 from gen.kinds import two_layer
 from gen.kinds.kind import Kind
 from hw.bus.butterfly import ButterflySystem
+from hw.bus.mixing import MixingSystem
 from hw.bus.registers import Identity
 from hw.bus.system import System
 from hw.butterfly.config import ButterflyConfig
@@ -18,7 +19,6 @@ from hw.butterfly.timing import ButterflyTiming
 from hw.butterfly.two_layer import TwoLayerCore
 from sim.cycle.butterfly import JobSize, butterfly_cycles
 from spec.butterfly import Butterfly
-from spec.errors import SpecError
 
 __all__ = ["ButterflyKind"]
 
@@ -54,12 +54,9 @@ class ButterflyKind(Kind):
         )
 
     def system(self, config: AnyConfig, identity: Identity) -> System:
-        """Vectors and matrices on streams of their own, one kind and size a run."""
-        if not isinstance(config, ButterflyConfig):
-            raise SpecError(
-                "--bus: a butterfly core of two layers has bare streams only; nearest is "
-                "--bus stream"
-            )
+        """Vectors and matrices, or blocks, on streams of their own, one kind and size a run."""
+        if isinstance(config, MixingConfig):
+            return MixingSystem(config, identity)
         return ButterflySystem(config, identity)
 
     def sections(self, config: AnyConfig) -> dict[str, Any]:

@@ -11,15 +11,17 @@ from hw.bus.registers import Identity
 from hw.bus.system import System, none_active
 from hw.butterfly.config import ButterflyConfig
 from hw.butterfly.core import ButterflyCore
+from hw.butterfly.divided import DividedConfig
+from hw.butterfly.two_layer import TwoLayerCore
 
 __all__ = ["ButterflySystem"]
 
 
 class ButterflySystem(System):
-    """A `ButterflyCore` between streams of rows, run from registers.
+    """A `ButterflyCore`, or a `TwoLayerCore` of long vectors, between streams of rows.
 
-    Contract: the bits are the core's. A run takes `vectors.count` vectors of one size and kind, and
-    for a product one matrix of its own, and gives as many vectors.
+    Contract: the bits are the core's. Run from registers: a run takes `vectors.count` vectors of
+    one size and kind, and for a product one matrix of its own, and gives as many vectors.
 
     *Timing*: the core's; the adapters add a cycle on either side.
 
@@ -37,7 +39,7 @@ class ButterflySystem(System):
     i: stream.Interface
     o: stream.Interface
 
-    def __init__(self, config: ButterflyConfig, identity: Identity):
+    def __init__(self, config: ButterflyConfig | DividedConfig, identity: Identity):
         self.config = config
         parts = len(config.parts)
         words: dict[str, Any] = {
@@ -55,7 +57,7 @@ class ButterflySystem(System):
             f"the result is the word times 2^exponent, which is the low {exponent_bits} bits of "
             f"TUSER, signed{'; the bit above says saturated' if self.saturates else ''}",
         }
-        if config.bpmm:
+        if isinstance(config, ButterflyConfig) and config.bpmm:
             inputs["weights"] = RowsConfig(
                 lanes=4 * config.units,
                 element=signed(config.butterfly.coefficient_bits),
@@ -84,7 +86,11 @@ class ButterflySystem(System):
         m = Module()
         config = self.config
         control, rows = self.join(m)
-        m.submodules.core = core = ButterflyCore(config)
+        if isinstance(config, ButterflyConfig):
+            core = ButterflyCore(config)
+        else:
+            core = TwoLayerCore(config)
+        m.submodules.core = core
         self._plan(m, control, rows)
         bpmm, inverse, increasing = self._mode(control)
         asks, job = Signal(), core.i_job
@@ -108,7 +114,7 @@ class ButterflySystem(System):
         with m.If(control.begin):
             m.d.sync += asks.eq(1)
         self._words(m, rows, core)
-        if config.bpmm:
+        if isinstance(core, ButterflyCore) and "weights" in rows:
             word, line = rows["weights"].o, core.i_weights
             m.d.comb += [
                 rows["weights"].begin.eq(control.begin & bpmm),
@@ -121,13 +127,11 @@ class ButterflySystem(System):
 
     def _plan(self, m: Module, control: Any, rows: dict[str, Any]) -> None:
         """What the size makes of each stream. Settings are still from before begin to the end."""
-        config = self.config
-        last = Signal(config.stages)
-        vectors, stages = Signal(range(MAX_VECTORS)), Signal(range(config.stages))
+        config, most = self.config, self.config.butterfly.stages
+        last = Signal(most)
+        vectors, stages = Signal(range(MAX_VECTORS)), Signal(range(most))
         m.d.sync += [
-            last.eq(
-                Array(Const((1 << n) - 1) for n in range(config.stages + 1))[control.points.log2]
-            ),
+            last.eq(Array(Const((1 << n) - 1) for n in range(most + 1))[control.points.log2]),
             vectors.eq(control.vectors.count - 1),
             stages.eq(control.points.log2 - 1),
         ]
@@ -137,7 +141,7 @@ class ButterflySystem(System):
             rows["i"].plan.rows.eq(vectors),
             rows["o"].sets.eq(vectors),
         ]
-        if config.bpmm:
+        if isinstance(config, ButterflyConfig) and config.bpmm:
             m.d.comb += [
                 rows["weights"].plan.transfers.eq(last >> config.log2_line),
                 rows["weights"].plan.rows.eq(stages),
@@ -159,7 +163,7 @@ class ButterflySystem(System):
         inverse = chosen("transform", transforms, "inverse")
         return bpmm, inverse, bpmm & chosen("order", orders, "increasing")
 
-    def _words(self, m: Module, rows: dict[str, Any], core: ButterflyCore) -> None:
+    def _words(self, m: Module, rows: dict[str, Any], core: ButterflyCore | TwoLayerCore) -> None:
         """Parts of words side by side on the bus, apart at the core."""
         parts = self.config.parts
         word, i = rows["i"].o, core.i

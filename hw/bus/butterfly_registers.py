@@ -2,6 +2,7 @@
 
 from hw.bus.registers import Identity, constant, setting, system_map
 from hw.butterfly.config import VECTORS_BITS, ButterflyConfig
+from hw.butterfly.divided import DividedConfig
 from spec.butterfly import TRANSFORMS
 from spec.registers import Field, Register, RegisterMap
 
@@ -11,7 +12,7 @@ MAX_VECTORS = (1 << VECTORS_BITS) - 1
 """Vectors of a run, at most: those of a job."""
 
 
-def butterfly_registers(config: ButterflyConfig, identity: Identity) -> RegisterMap:
+def butterfly_registers(config: ButterflyConfig | DividedConfig, identity: Identity) -> RegisterMap:
     """The registers of a butterfly core; settings without a choice are left out."""
     butterfly = config.butterfly
     return system_map(
@@ -19,7 +20,7 @@ def butterfly_registers(config: ButterflyConfig, identity: Identity) -> Register
         identity,
         capabilities=[
             constant("max_points", butterfly.points, "points of the largest vector"),
-            constant("min_points", 1 << config.min_stages, "points of the smallest"),
+            constant("min_points", 1 << config.sizes.start, "points of the smallest"),
             constant("max_vectors", MAX_VECTORS, "vectors of a run, at most"),
             constant("units", config.units, "butterfly units"),
             constant("stream_words", config.stream_words, "words of a vector in a transfer"),
@@ -38,15 +39,15 @@ def butterfly_registers(config: ButterflyConfig, identity: Identity) -> Register
     )
 
 
-def _settings(config: ButterflyConfig) -> list[Register]:
-    stages, most = config.stages, MAX_VECTORS
+def _settings(config: ButterflyConfig | DividedConfig) -> list[Register]:
+    stages, most = config.butterfly.stages, MAX_VECTORS
     size = Field(
         name="log2",
         low=0,
         width=stages.bit_length(),
         meaning="log2 of the points of every vector",
         value=stages,
-        least=config.min_stages,
+        least=config.sizes.start,
         most=stages,
     )
     count = Field(

@@ -18,6 +18,9 @@ from spec.registers import ADDRESS_BITS
 
 __all__ = ["LineConfig", "UartTop", "map_base"]
 
+WIDE_BITS = 40
+"""Words of more bits come from arrays so large that they lie far from the link."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class LineConfig:
@@ -90,7 +93,8 @@ class UartTop(wiring.Component):
     of the next; those from the core are the outputs, in the same order. A word of a stream is its
     `RowsConfig.packet_shape`, {data, keep, user, last} from the lowest bit up.
 
-    *Timing*: that of the link and of the systems; `busy` and `error` a cycle later.
+    *Timing*: that of the link and of the systems, a cycle more from a core, and to it for words of
+    more than `WIDE_BITS`; `busy` and `error` a cycle later.
 
     *Members*
     receive, transmit
@@ -132,7 +136,7 @@ class UartTop(wiring.Component):
             m.submodules[f"core_{name}"] = system
             connect(m, port, system.access)
             for stream in system.to_core:
-                _pass(m, next(to_core), getattr(system, stream))
+                _pass(m, f"{name}_{stream}", next(to_core), getattr(system, stream))
             for stream in system.outputs:
                 _hold(m, f"{name}_{stream}", getattr(system, stream), next(from_core))
         m.d.sync += [
@@ -161,8 +165,14 @@ def _hold(m: Module, name: str, source: Any, sink: Any) -> None:
         m.d.sync += [valid.eq(source.valid), payload.eq(Value.cast(source.payload))]
 
 
-def _pass(m: Module, source: Any, sink: Any) -> None:
-    """Join two streams whose payloads have the same bits under other names."""
+def _pass(m: Module, name: str, source: Any, sink: Any) -> None:
+    """Join two streams whose payloads have the same bits under other names; a wide one is held.
+
+    Without that the register of the link's own word would be pulled towards every core at once.
+    """
+    if len(Value.cast(source.payload)) > WIDE_BITS:
+        _hold(m, name, source, sink)
+        return
     m.d.comb += [
         sink.valid.eq(source.valid),
         Value.cast(sink.payload).eq(Value.cast(source.payload)),

@@ -27,6 +27,9 @@ COMPILE_SECONDS = 600.0
 ANSWER_CYCLES = 1 << 16
 """Within which a request is answered, or never: longer than a link waits for its core."""
 
+ANSWER_BYTES = 1 << 16
+"""Longer than any that has begun."""
+
 PERIOD_PS = 10_000
 LOOK_SECONDS = 0.05
 
@@ -177,8 +180,8 @@ if JOB in os.environ:  # inside the simulator
             """Let time pass until an answer has ended, or will not come any more."""
             self.answered = False
             waited, step = 0, 10 * self.bit_ps
-            most = PERIOD_PS * ANSWER_CYCLES
-            while not self.answered and (self.open or waited < most):
+            most = {False: PERIOD_PS * ANSWER_CYCLES, True: ANSWER_BYTES * step}
+            while not self.answered and waited < most[self.open]:
                 await Timer(step, "ps")
                 waited += step
             data = bytes(self.came)

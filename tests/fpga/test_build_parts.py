@@ -31,6 +31,7 @@ SOFTMAX = load_design("softmax_ice40")
         ("design.core_x.alu.sum_CCU2C_S0$CCU2_FCI_INT", "design.core_x.alu.sum", "core_x.alu"),
         ("design.busy", "design.busy", "design"),
         ("receive$tr_io", "receive", BOARD),
+        ("design.core_x.alu.$7[3]", "design.core_x.alu.", "core_x.alu"),
         ("$nextpnr_ICESTORM_LC_0", "", BOARD),
     ],
 )  # fmt: skip
@@ -106,6 +107,15 @@ def test_the_worst_path_in_words():
     assert found["ns"] == {
         "total": 50.0, "clk-to-q": 1.0, "logic": 4.0, "routing": 44.0, "setup": 1.0,
     }  # fmt: skip
+
+
+def test_a_register_without_a_name():
+    names = {"design.b.$9": {"bits": [4]}, "design.b.$9_SB_LUT4_O": {"bits": [4]}}
+    (module,) = ROUTED["modules"].values()
+    routed = {"modules": {"top": {**module, "netnames": {**module["netnames"], **names}}}}
+    assert worst_path(REPORT, routed)["end"] == "register total of b"
+    del routed["modules"]["top"]["netnames"]["design.b.total[0]"]
+    assert worst_path(REPORT, routed)["end"] == "a register of b"
 
 
 def test_a_path_that_ends_in_a_memory():
@@ -273,6 +283,9 @@ def test_a_rate_and_a_clock_that_are_asked_for():
         (["--board", "icebreaker", "--clock", "24", "--baud", "12000000"],
          "--baud 12000000 at 24 MHz: UartConfig.baud must be at most a quarter of clock_hz, "
          "6000000 at 24000000 Hz, got 12000000; nearest is 6000000"),
+        (["--board", "icebreaker", "--buffer", "10"],
+         "--buffer 10 at 30 MHz: LinkConfig.buffer_bytes must be from 64 to 32768, got 10; "
+         "nearest is 64"),
         (["--board", "icebreaker", "--seeds", "0"],
          "--seeds must be from 1 to 100, got 0; nearest is 1"),
         (["--board", "icebreaker", "--set", "lanse=2"],

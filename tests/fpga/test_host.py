@@ -1,6 +1,10 @@
 """The host at a board that is right, and at boards, ports, folders and arrays that are wrong."""
 
 import json
+import os
+import pty
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -8,13 +12,13 @@ import serial
 
 from fpga.board import NotGolden
 from fpga.causes import HELP
-from fpga.host import connect
+from fpga.host import _progress, connect
 from fpga.link import Patience
-from fpga.link_errors import LinkError, NoAnswer, PortError, RunFailed, WrongBoard
+from fpga.link_errors import NoAnswer, PortError, RunFailed, WrongBoard
 from hw.bus.registers import CAUSES
 from spec import SpecError
 from tests.support.board import PythonBoard, write_manifest
-from tests.support.command import command
+from tests.support.command import ROOT, command
 from tests.support.terminal import Terminal
 from tests.test_house import loaded_by
 
@@ -104,6 +108,29 @@ def test_the_command_writes_results_and_tells_what_a_program_wants(folder, plug,
     plain = run(folder, port, tmp_path, "--verify")
     assert "12.00 k rows/s at 12 MHz" in plain.out
     assert "every bit is that of the golden model" in plain.out
+
+
+def test_a_terminal_shows_a_bar(folder, plug, tmp_path):
+    np.savez(tmp_path / "in.npz", **some_scores(rows=60))
+    ours, theirs = pty.openpty()
+    port, data = plug(PythonBoard(folder).respond), tmp_path / "in.npz"
+    done = subprocess.run(
+        [sys.executable, "-m", "fpga.host", folder, "--port", port, "--in", data],
+        cwd=ROOT, stdout=subprocess.DEVNULL, stderr=theirs, timeout=60, check=False,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "200"},
+    )  # fmt: skip
+    os.close(theirs)
+    shown = os.read(ours, 1 << 16)
+    os.close(ours)
+    assert done.returncode == 0, shown
+    assert b"run softmax on" in shown and b"\x1b[" in shown and b" kB" in shown
+
+
+def test_elsewhere_a_line_says_how_far_it_is(capsys, monkeypatch):
+    monkeypatch.setattr("fpga.host.TELL_S", -1)
+    with _progress("go") as tell:
+        tell(3, 40)
+    assert capsys.readouterr().err.splitlines() == ["go: 3 of 40 bytes", "go: 0.0 s"]
 
 
 def test_a_difference_from_the_golden_model_is_told_and_is_no_mistake_of_the_user(
@@ -368,7 +395,3 @@ def test_the_host_loads_no_gateware():
     loaded = loaded_by(["fpga.host", "fpga.simulate"])
     assert not loaded & {"amaranth", "hw", "cocotb", "scipy"}
     assert {"numpy", "rich", "cobs", "spec"} <= loaded
-
-
-def test_every_error_of_a_board_is_one_of_the_links():
-    assert issubclass(WrongBoard, LinkError) and issubclass(RunFailed, LinkError)

@@ -136,8 +136,3 @@ def test_a_word_that_does_not_fit_the_buffer_is_refused_with_the_least_that_does
     least = int(outcome.complaint.split("nearest is ")[1])
     assert f"must be at least {least} for words of 73 bytes, got 64" in outcome.complaint
     assert uart_top(load_design("butterfly_1024"), LineConfig(buffer_bytes=least))
-
-
-def test_a_core_of_two_layers_has_bare_streams_only(tmp_path):
-    outcome = command("gen.verilog", "butterfly_8192", "--bus", "uart", "-o", tmp_path / "out")
-    assert outcome.complaint.endswith("bare streams only; nearest is --bus stream")

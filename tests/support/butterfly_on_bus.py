@@ -6,8 +6,10 @@ from typing import Any
 import numpy as np
 
 from gen.design import Design
+from hw.butterfly.divided import DividedConfig
 from sim.bench.axi import Frame, Receive, Send, Step
 from sim.golden import butterfly as golden
+from sim.golden.division import divided
 from spec.butterfly import block_numbers
 from tests.support.axi import elements, frame
 from tests.support.bus_session import OnBus
@@ -67,7 +69,9 @@ class ButterflyOnBus(OnBus):
             done = golden.bpmm(butterfly, job.re, job.weights, job.order)
             re, im = done.y, np.zeros_like(done.y)
         else:
-            done = golden.fft(butterfly, job.re, job.im, inverse=job.transform == "inverse")
+            divides = isinstance(self.config, DividedConfig)
+            transform = divided if divides else golden.fft
+            done = transform(butterfly, job.re, job.im, inverse=job.transform == "inverse")
             re, im = done.re, done.im
         parts = [re, im][: len(self.config.parts)]
         words = np.stack(parts, axis=-1).reshape(job.vectors, -1)

@@ -1,0 +1,114 @@
+"""Area and clock of what is built for each board, link and all, over several seeds.
+
+Run from the repository's root:  python -m scripts.measure_boards [--seeds 1 2 3] [-o FILE]
+
+An hour and more. What the work folder holds already is taken from there; --again measures anew.
+"""
+
+import argparse
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from fpga.boards import board_of
+from fpga.build import route_on_board, synthesise_on_board
+from fpga.fit import DoesNotFit
+from fpga.flow import FlowError
+from fpga.pll import mhz
+from fpga.reports import placed_cells, timing_of, utilisation_of, worst_path
+from fpga.request import Request
+from fpga.steps import Steps
+from gen.design import load_design
+
+SUBJECTS = (
+    ("icebreaker", "butterfly_icebreaker"),
+    ("icebreaker", "softmax_exact"),
+    ("ice40_hx8k_b_evn", "softmax_ice40"),
+    ("ice40_hx8k_b_evn", "attention_hx8k"),
+    ("ulx3s_25f", "attention_25f"),
+)
+"""Board and preset."""
+
+SHOWN = ("logic cells", "registers", "multipliers", "block RAMs", "single-port RAMs")
+
+HEAD = """\
+# Boards
+
+Measured by `python -m scripts.measure_boards`: each preset as `python -m fpga.build PRESET --board
+BOARD` builds it, link, clock and reset included, in the tools of `requirements.lock`. *Clock* is
+what the build asks for and has to meet. On iCE40 a logic cell holds a table and a register.
+
+| board | preset | takes | clock | MHz by seed |
+|---|---|---|---|---|
+"""
+
+
+def measure(board: str, preset: str, seeds: list[int], work: Path) -> tuple[str, str]:
+    """A row of the table, and the slowest path of the best seed."""
+    request = Request.of(load_design(preset), board_of(board), seeds=max(seeds))
+    tools = work / f"{preset}_{board}"
+    results: dict[int, dict[str, Any]] = {}
+    synthesis = None
+    for seed in seeds:
+        kept = tools / f"measured_{seed}.json"
+        if not kept.is_file():
+            with Steps() as steps:
+                synthesis = synthesis or synthesise_on_board(request, tools, steps)
+                try:
+                    route_on_board(request, synthesis, seed, steps)
+                except (DoesNotFit, FlowError) as error:
+                    kept.write_text(json.dumps({"failed": str(error)}))
+                else:
+                    kept.write_text(json.dumps(_found(request, tools, seed)))
+        results[seed] = json.loads(kept.read_text())
+    clocks = [result.get("mhz", "none") for result in results.values()]
+    routed = [result for result in results.values() if "mhz" in result]
+    if not routed:
+        return f"| {board} | {preset} | {results[seeds[0]]['failed']} | | none |\n", ""
+    best = max(routed, key=lambda result: result["mhz"])
+    told = " / ".join(f"{clock:.1f}" if clock != "none" else clock for clock in clocks)
+    clock = mhz(request.clock.exact_hz)
+    return (
+        f"| {board} | {preset} | {best['takes']} | {clock} | {told} |\n",
+        f"- {preset} on {board}: {best['path']}\n",
+    )
+
+
+def _found(request: Request, tools: Path, seed: int) -> dict[str, Any]:
+    report = json.loads((tools / f"report_{seed}.json").read_text())
+    routed = json.loads((tools / f"routed_{seed}.json").read_text())
+    resources = utilisation_of(report, placed_cells(routed))["resources"]
+    return {
+        "mhz": min(clock["fmax_mhz"] for clock in timing_of(report, request.clock)),
+        "takes": ", ".join(
+            f"{each['used']} of {each['available']} {each['resource']}"
+            for each in resources
+            if each["resource"] in SHOWN
+        ),
+        "path": worst_path(report, routed)["words"],
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--presets", nargs="+", help="of these only (default: all)")
+    parser.add_argument("--again", action="store_true", help="keep nothing of earlier runs")
+    parser.add_argument("-o", type=Path, default=Path("docs/measured/boards.md"))
+    parser.add_argument("--work", type=Path, default=Path("build/measure_boards"))
+    arguments = parser.parse_args()
+    if arguments.again:
+        shutil.rmtree(arguments.work, ignore_errors=True)
+    rows, paths = "", ""
+    for board, preset in SUBJECTS:
+        if arguments.presets and preset not in arguments.presets:
+            continue
+        row, path = measure(board, preset, arguments.seeds, arguments.work)
+        rows, paths = rows + row, paths + path
+        arguments.o.write_text(f"{HEAD}{rows}\nSlowest paths of the best seeds:\n\n{paths}")
+        print(row, end="", flush=True)
+
+
+if __name__ == "__main__":
+    main()
