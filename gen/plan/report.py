@@ -108,6 +108,8 @@ def _area(plan: Plan) -> list[str]:
         taken = getattr(plan.built.area, field.name)
         of_link = getattr(plan.built.link.area, field.name) if plan.built.link else 0
         part = f", {of_link} of them for the link" if of_link else ""
+        if taken > total:
+            part += "; over by less than the model's error: only a build can tell"
         lines.append(f"  {NAMES[field.name]:16} {taken:6} of {total:6} {taken / total:6.1%}{part}")
     return lines
 
