@@ -245,9 +245,11 @@ def _needs(request: Request, tools: Path) -> dict[str, Need]:
     """What a design takes on its board, by synthesis and the router's packing."""
     facts = request.board.facts
     synthesise(request.top(), facts.device, tools)
-    arguments = [*facts.device.options, "--json", "netlist.json", "--pack-only"]
-    unconstrained = f"--{constraints_suffix(facts)}-allow-unconstrained"
-    run_tool(facts.device.router, [*arguments, unconstrained], tools, "packing.log", PACK_SECONDS)
+    suffix = constraints_suffix(facts)
+    (tools / f"board.{suffix}").write_text(constraints(facts))
+    options = [*facts.device.options, f"--{suffix}", f"board.{suffix}"]
+    arguments = [*options, "--json", "netlist.json", "--pack-only"]
+    run_tool(facts.device.router, arguments, tools, "packing.log", PACK_SECONDS)
     return needs_of((tools / "packing.log").read_text().splitlines())
 
 

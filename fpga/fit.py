@@ -4,7 +4,6 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from fpga.flow import FlowError
 from fpga.reports import Need, needs_of
 from gen.design import Design
 from spec.errors import SpecError
@@ -111,6 +110,6 @@ def smaller_that_fits(
         try:
             if not overflow(needs(load(settings))):
                 return settings
-        except (SpecError, FlowError):
+        except SpecError:
             continue
     return None
