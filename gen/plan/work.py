@@ -105,6 +105,14 @@ def layer_bytes(config: Any, system: System) -> tuple[int, int]:
         }
     elif isinstance(config, SoftmaxConfig):
         transfers = dict.fromkeys(names, config.max_words)
+    elif isinstance(config, MixingConfig):
+        rows, columns = config.butterfly.block
+        words = rows * columns // config.stream_words
+        # Two rows come in one, as real and imaginary part.
+        transfers = {
+            **dict.fromkeys(system.inputs, words // 2),
+            **dict.fromkeys(system.outputs, words),
+        }
     else:
         words = config.butterfly.points // config.stream_words
         transfers = dict.fromkeys(names, words)

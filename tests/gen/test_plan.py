@@ -13,6 +13,7 @@ from gen.design import Design
 from gen.devices import Resources
 from gen.plan import MARGINS, building, plan, plan_cores
 from gen.plan.area import predicted_area
+from gen.plan.building import streams_of
 from gen.plan.census import census
 from gen.plan.least import attention_least
 from gen.plan.report import written
@@ -140,6 +141,14 @@ def test_bytes_of_a_layer_over_the_link():
     words = 2 * 16 * 32 * 2 + 2 * 128 * 4
     assert into == 10 * words  # eight bytes, eight bits of keep and one of last, in whole bytes
     assert out == 10 * 2 * 128 * 4
+
+
+def test_bytes_of_a_block_two_rows_of_which_come_in_one():
+    design = Design.of("block", Butterfly("mixing", points=32), units=2, stream_words=2)
+    into, out = layer_bytes(design.config, design.system())
+    ((of_in,), (of_out,)) = streams_of(design).widths
+    assert into == 32 * 32 // 4 * -(-of_in // 8)
+    assert out == 32 * 32 // 2 * -(-of_out // 8)
 
 
 # --- bounds ---
