@@ -20,8 +20,8 @@ PRESETS = {
             "butterfly": BUTTERFLY["butterfly_1024"].hardware,
         },
     ),
-    "accelerator_25f": Preset(
-        summary="for an ECP5-25F: 4 heads of 512 x 64 on 4 x 4 arrays, causal or by columns",
+    "accelerator_45f": Preset(
+        summary="for an ECP5-45F: 4 heads of 512 x 64 on 4 x 4 arrays, causal or by columns",
         description=Accelerator(
             cores={
                 "attention": Attention(
