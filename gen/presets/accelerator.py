@@ -16,7 +16,8 @@ PRESETS = {
             },
         ),
         hardware={
-            "attention": {"rows": 8, "columns": 8, "value_columns": 8},
+            # Two rows are logic: with 155 of 156 multipliers taken, some would lie far away.
+            "attention": {"rows": 8, "columns": 8, "value_columns": 8, "logic_rows": 2},
             "butterfly": BUTTERFLY["butterfly_1024"].hardware,
         },
     ),

@@ -35,6 +35,9 @@ class AttentionConfig:
         Partial tiles whose token masks a core with the ``bitmap`` source holds.
     compact
         Whether a row block without a visible tile leaves as one transfer instead of its zeros.
+    logic_rows
+        Rows of the score array, the last ones, whose products are made of logic, where a chip has
+        too few multipliers.
     """
 
     layer: Attention
@@ -45,6 +48,7 @@ class AttentionConfig:
     buffers: int = 1
     partial_tiles: int = 1024
     compact: bool = False
+    logic_rows: int = 0
 
     def __post_init__(self) -> None:
         for field in ("rows", "columns", "value_columns"):
@@ -61,6 +65,7 @@ class AttentionConfig:
             check_range("score_tiles", self.score_tiles, 2, 1 << 16)
         if type(self.compact) is not bool:
             raise SpecError(f"compact must be true or false, got {self.compact!r}")
+        check_range("logic_rows", self.logic_rows, 0, self.rows)
 
     def _check_side(self, field: str) -> None:
         value = getattr(self, field)

@@ -1,7 +1,7 @@
 """An outer product a cycle, accumulated: R rows of C multipliers, each a cycle behind the last."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from operator import or_
 from typing import Any, NamedTuple
@@ -50,6 +50,8 @@ class MacArrayConfig:
         Formats of the operand that a row shares, and of the one that a column shares.
     sum_bits
         Bits of an accumulator.
+    logic_rows
+        Rows, the last ones, whose products are made of logic.
     """
 
     rows: int
@@ -57,11 +59,16 @@ class MacArrayConfig:
     row_shape: Shape
     column_shape: Shape
     sum_bits: int
+    logic_rows: int = 0
 
     def __post_init__(self) -> None:
         check_sides(self, "rows", "columns")
         if self.sum_bits < 1:
             raise ValueError(f"MacArrayConfig.sum_bits must be at least 1, got {self.sum_bits}")
+        if not 0 <= self.logic_rows <= self.rows:
+            raise ValueError(
+                f"MacArrayConfig.logic_rows must be from 0 to {self.rows}, got {self.logic_rows}"
+            )
 
     @property
     def multiplier(self) -> MultiplierConfig:
@@ -76,6 +83,10 @@ class MacArrayConfig:
             b_signed=self.column_shape.signed,
             far=True,
         )
+
+    def multiplier_of(self, row: int) -> MultiplierConfig:
+        """That of a row: a cell, or logic."""
+        return replace(self.multiplier, logic=row >= self.rows - self.logic_rows)
 
     @property
     def groups(self) -> int:
@@ -243,12 +254,12 @@ class MacArray(wiring.Component):
         """Multiply a row's operand by every column's; two columns share a pair of multipliers."""
         config = self.config
         if len(columns) == 1:
-            m.submodules[f"cell_{row}"] = cell = Multiplier(config.multiplier)
+            m.submodules[f"cell_{row}"] = cell = Multiplier(config.multiplier_of(row))
             m.d.comb += [cell.a.eq(operand), cell.b.eq(columns[0])]
             return {0: cell.o}
         products: dict[int, Value] = {}
         for column in list(columns)[::2]:
-            m.submodules[f"cell_{row}_{column}"] = pair = MultiplierPair(config.multiplier)
+            m.submodules[f"cell_{row}_{column}"] = pair = MultiplierPair(config.multiplier_of(row))
             for half in range(2):
                 m.d.comb += [pair.a[half].eq(operand), pair.b[half].eq(columns[column + half])]
                 products[column + half] = pair.o[half]

@@ -30,12 +30,15 @@ class ScoreArrayConfig:
         Sums that leave a cycle; a power of two up to `columns`.
     head_dim
         Dimensions of a query, at least 1.
+    logic_rows
+        Rows, the last ones, whose products are made of logic.
     """
 
     rows: int
     columns: int
     lanes: int
     head_dim: int
+    logic_rows: int = 0
 
     def __post_init__(self) -> None:
         check_sides(self, "rows", "columns", "lanes")
@@ -78,6 +81,7 @@ class ScoreArrayConfig:
             row_shape=signed(OPERAND_BITS),
             column_shape=signed(OPERAND_BITS),
             sum_bits=self.sum_bits,
+            logic_rows=self.logic_rows,
         )
 
     @property

@@ -103,6 +103,7 @@ class AttentionTiming:
             columns=config.columns,
             lanes=config.lanes,
             head_dim=config.layer.head_dim,
+            logic_rows=config.logic_rows,
         )
 
     @cached_property

@@ -9,7 +9,7 @@ from amaranth.lib.data import ArrayLayout
 from amaranth.lib.wiring import In, Out
 
 from hw.prim import ecp5, ice40
-from hw.prim.constant import constant_multiplier
+from hw.prim.adders import constant_multiplier, logic_multiplier
 from hw.prim.target import Target, target_of
 from spec.fixed import bounds
 
@@ -32,6 +32,8 @@ class MultiplierConfig:
     far
         Whether there is a third rank of registers. Where multipliers stand in columns of their own,
         that halves the way from a product to its user; on iCE40 UltraPlus it is one of the cell's.
+    logic
+        Whether it is made of adders, which leaves a vendor's cells to others.
     """
 
     a_width: int
@@ -40,6 +42,7 @@ class MultiplierConfig:
     b_signed: bool = False
     b_constant: int | None = None
     far: bool = False
+    logic: bool = False
 
     def __post_init__(self) -> None:
         for field in ("a_width", "b_width"):
@@ -49,7 +52,7 @@ class MultiplierConfig:
                     f"MultiplierConfig.{field} must be an integer from 1 to {MAX_OPERAND_WIDTH}, "
                     f"not {width!r}"
                 )
-        for field in ("a_signed", "b_signed", "far"):
+        for field in ("a_signed", "b_signed", "far", "logic"):
             signed = getattr(self, field)
             if type(signed) is not bool:
                 raise ValueError(f"MultiplierConfig.{field} must be True or False, not {signed!r}")
@@ -135,6 +138,8 @@ class Multiplier(wiring.Component):
         of_adders = self.config.far or target in (Target.ICE40, Target.ICE40_HX)
         if target is not Target.PORTABLE and constant is not None and of_adders:
             return constant_multiplier(self.a, constant, self.o, stages=self.config.latency)
+        if target is not Target.PORTABLE and self.config.logic:
+            return logic_multiplier(self.a, self.b, self.o, stages=self.config.latency)
         if self.config.far:
             if target is Target.ICE40 and widest <= ice40.OPERAND_WIDTH:
                 return ice40.multiplier(self.a, self.b, self.o, stages=3)
@@ -198,7 +203,8 @@ class MultiplierPair(wiring.Component):
         widest = max(config.a_width, config.b_width)
         products = [Signal(config.product_shape, name=f"product_{half}") for half in range(2)]
         m.d.comb += [self.o[half].eq(products[half]) for half in range(2)]
-        if target_of(platform) is Target.ICE40 and widest <= ice40.HALF_OPERAND_WIDTH:
+        whole = target_of(platform) is Target.ICE40 and not config.logic
+        if whole and widest <= ice40.HALF_OPERAND_WIDTH:
             a, b = ([Value.cast(x[half]) for half in range(2)] for x in (self.a, self.b))
             m.submodules.pair = ice40.multiplier_pair(a, b, products, stages=config.latency)
             return m

@@ -3,7 +3,9 @@ from amaranth.hdl import signed, unsigned
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gen.emit import emit_rtlil
 from hw.attention.mac_array import MacArray, MacArrayConfig
+from hw.prim.target import Target
 from tests.support.netlist import run_amaranth
 from tests.support.payload import decode, encode
 
@@ -11,13 +13,14 @@ BYTE = signed(8)
 SIZES = [(1, 1), (2, 1), (1, 4), (4, 2), (8, 2)]
 
 
-def config_of(rows, columns, *, row_shape=BYTE, sum_bits=20):
+def config_of(rows, columns, *, row_shape=BYTE, sum_bits=20, logic_rows=0):
     return MacArrayConfig(
         rows=rows,
         columns=columns,
         row_shape=row_shape,
         column_shape=BYTE,
         sum_bits=sum_bits,
+        logic_rows=logic_rows,
     )
 
 
@@ -116,3 +119,16 @@ def test_sides_are_powers_of_two(field, value):
 def test_a_sum_has_a_bit():
     with pytest.raises(ValueError, match=r"MacArrayConfig\.sum_bits must be at least 1, got 0"):
         config_of(1, 1, sum_bits=0)
+
+
+@pytest.mark.parametrize("logic_rows", (0, 1, 4))
+def test_rows_of_logic_take_no_multipliers_and_no_other_cycles(logic_rows):
+    config = config_of(4, 2, logic_rows=logic_rows)
+    assert config.latency == config_of(4, 2).latency
+    cells = emit_rtlil(MacArray(config), Target.ECP5).count("cell \\MULT18X18D ")
+    assert cells == (4 - logic_rows) * 2
+
+
+def test_rows_of_logic_are_some_of_the_rows():
+    with pytest.raises(ValueError, match=r"^MacArrayConfig.logic_rows must be from 0 to 4, got 5$"):
+        config_of(4, 2, logic_rows=5)

@@ -54,7 +54,17 @@ FAR = {
     for name in ("s8_s8", "u16_s8", "s16_u16", "s18_u18", "u19_u4", "u1_u1")
 }
 FAR |= {f"far_{name}": replace(config, far=True) for name, config in CONSTANTS.items()}
-CONFIGS |= CONSTANTS | FAR
+LOGIC = {
+    f"logic_{name}": replace(config, logic=True)
+    for name, config in [
+        *(
+            (name, CONFIGS[name])
+            for name in ("s8_s8", "u9_u9", "s16_u16", "u1_u1", "s8_u9", "u9_s8")
+        ),
+        *((f"far_{name}", FAR[f"far_{name}"]) for name in ("s8_s8", "u16_s8", "u1_u1")),
+    ]
+}
+CONFIGS |= CONSTANTS | FAR | LOGIC
 PAIRS = {
     f"pair_{'us'[a_signed]}{a_width}_{'us'[b_signed]}{b_width}": MultiplierConfig(
         a_width=a_width, b_width=b_width, a_signed=a_signed, b_signed=b_signed
@@ -197,6 +207,13 @@ def test_a_pair_is_one_cell_of_ice40_and_a_constant_is_none():
         assert cell not in emit_rtlil(constant, target)
 
 
+def test_a_product_of_logic_leaves_the_cells_to_others():
+    config = MultiplierConfig(a_width=8, b_width=8, a_signed=True, b_signed=True, logic=True)
+    for unit in (Multiplier(config), MultiplierPair(config)):
+        assert "MULT18X18D" not in emit_rtlil(unit, Target.ECP5)
+    assert "SB_MAC16" not in emit_rtlil(MultiplierPair(config), Target.ICE40)
+
+
 @pytest.mark.parametrize("far", (False, True))
 def test_a_far_product_by_a_constant_leaves_the_cell_to_others(far: bool):
     config = MultiplierConfig(a_width=16, b_width=18, b_constant=189097, far=far)
@@ -213,6 +230,7 @@ def test_a_far_product_by_a_constant_leaves_the_cell_to_others(far: bool):
         ({"b_width": True}, "MultiplierConfig.b_width must be an integer from 1 to 64, not True"),
         ({"a_signed": 1}, "MultiplierConfig.a_signed must be True or False, not 1"),
         ({"far": 1}, "MultiplierConfig.far must be True or False, not 1"),
+        ({"logic": 1}, "MultiplierConfig.logic must be True or False, not 1"),
         ({"b_signed": None}, "MultiplierConfig.b_signed must be True or False, not None"),
         ({"b_constant": 256}, "MultiplierConfig.b_constant must be from 0 to 255, not 256"),
         ({"b_constant": -1}, "MultiplierConfig.b_constant must be from 0 to 255, not -1"),
