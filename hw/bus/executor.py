@@ -286,7 +286,7 @@ class Executor(wiring.Component):
     def _pass_through_word(self, m: Module) -> None:
         """What `word` becomes; of its bits above those of a source nothing is expected then."""
         widest = max([REGISTER_BYTES, *self.config.receive_bytes])
-        offered = Array(Value.cast(i.payload) for i in self.from_core or [Const(0)])
+        offered = Array([Value.cast(i.payload) for i in self.from_core] or [Const(0)])
         loaded = Signal(8 * widest, name="loaded")
         m.d.comb += loaded.eq(offered[self.which])
         with m.Switch(self.source):

@@ -2,8 +2,10 @@
 
 import pytest
 
-from hw.bus.link import LinkConfig
+from gen.emit import emit_rtlil
+from hw.bus.link import Link, LinkConfig
 from hw.bus.link_config import least_buffer_bytes
+from hw.prim.target import Target
 from spec.errors import SpecError
 from spec.link import FEWEST_BUFFER_BYTES, MOST_BUFFER_BYTES, RUN_BYTES
 
@@ -60,3 +62,10 @@ def test_maps_are_told_apart_by_as_many_bits_as_it_takes():
 def test_what_is_rejected(fields, message):
     with pytest.raises(SpecError, match=message):
         LinkConfig(**fields)
+
+
+@pytest.mark.parametrize(
+    "streams", ({}, {"send_widths": (8,)}, {"receive_widths": (8,)}), ids=("none", "to", "from")
+)
+def test_a_link_may_have_streams_one_way_only_or_none(streams):
+    assert emit_rtlil(Link(LinkConfig(**streams)), Target.PORTABLE)
