@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from amaranth.hdl import Cat, Module, Signal, Value
-from amaranth.lib import wiring
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect
 
 from hw.bus.access_switch import AccessSwitch
@@ -93,8 +93,8 @@ class UartTop(wiring.Component):
     of the next; those from the core are the outputs, in the same order. A word of a stream is its
     `RowsConfig.packet_shape`, {data, keep, user, last} from the lowest bit up.
 
-    *Timing*: that of the link and of the systems, a cycle more from a core, and to it for words of
-    more than `WIDE_BITS`; `busy` and `error` a cycle later.
+    *Timing*: that of the link and of the systems, a cycle more from a core, and two to it for words
+    of more than `WIDE_BITS`; `busy` and `error` a cycle later.
 
     *Members*
     receive, transmit
@@ -135,10 +135,10 @@ class UartTop(wiring.Component):
         for port, name, system in zip(ports, self.systems, systems, strict=True):
             m.submodules[f"core_{name}"] = system
             connect(m, port, system.access)
-            for stream in system.to_core:
-                _pass(m, f"{name}_{stream}", next(to_core), getattr(system, stream))
-            for stream in system.outputs:
-                _hold(m, f"{name}_{stream}", getattr(system, stream), next(from_core))
+            for own in system.to_core:
+                _pass(m, f"{name}_{own}", next(to_core), getattr(system, own))
+            for own in system.outputs:
+                _hold(m, f"{name}_{own}", getattr(system, own), next(from_core))
         m.d.sync += [
             self.busy.eq(Cat(each.busy for each in systems).any()),
             self.error.eq(Cat(each.error for each in systems).any()),
@@ -168,10 +168,14 @@ def _hold(m: Module, name: str, source: Any, sink: Any) -> None:
 def _pass(m: Module, name: str, source: Any, sink: Any) -> None:
     """Join two streams whose payloads have the same bits under other names; a wide one is held.
 
-    Without that the register of the link's own word would be pulled towards every core at once.
+    Twice, near the link and near the core: without that the register of the link's own word would
+    be pulled towards every core at once.
     """
-    if len(Value.cast(source.payload)) > WIDE_BITS:
-        _hold(m, name, source, sink)
+    width = len(Value.cast(source.payload))
+    if width > WIDE_BITS:
+        near = stream.Signature(width).create()
+        _hold(m, f"near_{name}", source, near)
+        _hold(m, name, near, sink)
         return
     m.d.comb += [
         sink.valid.eq(source.valid),
