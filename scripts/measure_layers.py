@@ -23,9 +23,12 @@ from spec import Attention, causal
 
 DIMS = 64
 
+ALONE_MHZ = 156
+"""The slowest seed of the attention core behind registers."""
+
 RISCV_MHZ = 75
 RISCV_CYCLES = 4
-"""Of a multiply-accumulate in the best loop: two loads, a product, a sum, each in a cycle."""
+"""Of a multiply-accumulate at best: two loads, a product, a sum, one instruction a cycle."""
 
 REPEATS = 5
 
@@ -35,14 +38,17 @@ HEAD = """\
 Measured by `python -m scripts.measure_layers`. A *MAC* is a product of two bytes, or of a weight
 and a byte, with its sum: 2 · head_dim for each query and key of the tiles that have a visible pair.
 Cycles are the counter's, from the start to the last output: the loading of every head, all waits of
-the arrays and the registers' {overhead} cycles included; every head has keys of its own. Streams
-keep up, as they do on AXI. **Over a serial line they do not**: at 3 Mbaud a layer of 8 × 1024 × 64
-takes {seconds:.1f} s to send, and the counter then says how long the core waited.
+the arrays and the registers' {overhead} cycles included; every head has keys of its own. Streams keep up,
+as they do on AXI. **Over a serial line they do not**: at 3 Mbaud a layer of 8 × 1024 × 64 takes
+{seconds:.1f} s to send, and the counter then says how long the core waited.
 
-*Clock*: what a build for the board meets (boards.md). *NumPy*: float32 matrix products and softmax
-on {cpu}, the best of {repeats} runs. *RISC-V*: a soft core at {mhz} MHz that takes {each} cycles a
-MAC, its best: two loads, a product and a sum, each in the one cycle that VexRiscv's documentation
-gives for them without waits of memory; no softmax, no loop, no cache counted.
+*Clock*: what the build of `accelerator_ulx3s_85f` meets, both cores and the link on one chip; the
+attention core alone reaches {alone} MHz (attention_area.md). That build's mask is causal; the layer
+without one is what the same arrays do for it. Builds for smaller boards hold shorter layers
+(boards.md). *NumPy*: float32 matrix products and softmax on {cpu}, the best of {repeats} runs.
+*RISC-V*: a soft core at {mhz} MHz that issues an instruction a cycle at best, as the five stages of
+VexRiscv do (github.com/SpinalHDL/VexRiscv, README), and takes {each} a MAC: two loads, a product, a
+sum. No wait for any of them, no loop, no softmax is counted, so that its true time is longer.
 
 | layer | mask | board | arrays | MHz | cycles | ms | G MAC/s | NumPy, ms | RISC-V, s \
 | times faster than it |
@@ -51,7 +57,8 @@ gives for them without waits of memory; no softmax, no loop, no cache counted.
 
 TAIL = """
 Aim for the ULX3S 85F: at least {aim:g} G MAC a second on the dense layer of 8 heads. At its board's
-clock it is {found:.1f}: {verdict}.
+clock it is {found:.1f}: {verdict}. At the {alone} MHz of the attention core alone it would be
+{core:.1f}.
 """
 
 AIM = 16.0
@@ -66,11 +73,8 @@ class Build(NamedTuple):
     clock_mhz: float
 
 
-BUILDS = (
-    Build("ulx3s_85f", 8, 1024, 0),
-    Build("ulx3s_25f", 4, 512, 0),
-)
-"""Boards whose build holds such a layer, with its arrays, most keys, and clock after routing."""
+BUILDS = (Build("ulx3s_85f", 8, 1024, 104.167),)
+"""Boards whose build holds such a layer, with its arrays, most keys, and clock that it meets."""
 
 
 def cycles_of(build: Build, heads: int, tokens: int, masked: bool) -> tuple[int, int]:
@@ -136,6 +140,7 @@ def main() -> None:
     on_line = 8 * 1024 * DIMS * 3 * 10 / 3e6
     head = HEAD.format(
         overhead=OVERHEAD_CYCLES,
+        alone=ALONE_MHZ,
         seconds=on_line,
         cpu=cpu(),
         repeats=REPEATS,
@@ -143,7 +148,17 @@ def main() -> None:
         each=RISCV_CYCLES,
     )
     verdict = "met" if sustained >= AIM else "not met"
-    text = head + rows + TAIL.format(aim=AIM, found=sustained, verdict=verdict)
+    text = (
+        head
+        + rows
+        + TAIL.format(
+            aim=AIM,
+            found=sustained,
+            verdict=verdict,
+            alone=ALONE_MHZ,
+            core=sustained * ALONE_MHZ / BUILDS[0].clock_mhz,
+        )
+    )
     arguments.o.write_text(text)
     print(text)
 
