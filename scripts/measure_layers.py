@@ -38,9 +38,9 @@ HEAD = """\
 Measured by `python -m scripts.measure_layers`. A *MAC* is a product of two bytes, or of a weight
 and a byte, with its sum: 2 · head_dim for each query and key of the tiles that have a visible pair.
 Cycles are the counter's, from the start to the last output: the loading of every head, all waits of
-the arrays and the registers' {overhead} cycles included; every head has keys of its own. Streams keep up,
-as they do on AXI. **Over a serial line they do not**: at 3 Mbaud a layer of 8 × 1024 × 64 takes
-{seconds:.1f} s to send, and the counter then says how long the core waited.
+the arrays and the registers' {overhead} cycles included; every head has keys of its own. Streams
+keep up, as they do on AXI. **Over a serial line they do not**: at 3 Mbaud a layer of 8 × 1024 × 64
+takes {seconds:.1f} s to send, and the counter then says how long the core waited.
 
 *Clock*: what the build of `accelerator_ulx3s_85f` meets, both cores and the link on one chip; the
 attention core alone reaches {alone} MHz (attention_area.md). That build's mask is causal; the layer
