@@ -27,6 +27,7 @@ SUBJECTS = (
     ("ice40_hx8k_b_evn", "softmax_ice40"),
     ("ice40_hx8k_b_evn", "attention_hx8k"),
     ("ulx3s_25f", "attention_25f"),
+    ("ulx3s_85f", "accelerator_ulx3s_85f"),
 )
 """Board and preset."""
 

@@ -170,7 +170,12 @@ class Control(wiring.Component):
         return left[-1] & ~told & ~off & self.busy
 
     def _count(self, m: Module, begun: Value) -> None:
-        """Cycles of the run, and of every stream's stalls in it."""
+        """Cycles of the run, and of every stream's stalls in it, each counted a cycle late.
+
+        What stalls a stream is known late in a cycle, and far from here.
+        """
+        begun_before = Signal()
+        m.d.sync += begun_before.eq(begun)
         for name, event in [
             ("cycles", self.busy),
             *(
@@ -179,9 +184,11 @@ class Control(wiring.Component):
             ),
         ]:
             count = Signal(WORD_BITS + 1, name=f"count_{name}")
+            before = Signal(name=f"before_{name}")
             full = (1 << WORD_BITS) - 1
-            with m.If(begun):
-                m.d.sync += count.eq(event)
-            with m.Elif(event & ~count[-1]):
+            m.d.sync += before.eq(event)
+            with m.If(begun_before):
+                m.d.sync += count.eq(before)
+            with m.Elif(before & ~count[-1]):
                 m.d.sync += count.eq(count + 1)
             m.d.comb += getattr(self.file, name).value.eq(Mux(count[-1], full, count))
