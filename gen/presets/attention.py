@@ -32,7 +32,7 @@ PRESETS = {
         summary="one head of 64 x 64 on a 2 x 2 score array, for an iCE40 UP5K",
         description=Attention(
             heads=1, queries=64, keys=64, head_dim=16,
-            score_bits=14, score_frac=7, prob_bits=12,
+            score_bits=13, score_frac=7, prob_bits=11,
         ),
         hardware={"rows": 2, "columns": 2, "value_columns": 1},
     ),
