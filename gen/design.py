@@ -13,11 +13,11 @@ from amaranth.lib import wiring
 
 from gen.kinds import DESCRIPTIONS, Kind, kind_of
 from gen.presets import PRESETS, Preset
-from gen.settings import apply_settings, nearest
+from gen.settings import apply_settings
 from hw.bus.registers import Identity
 from hw.bus.system import System
 from spec import Accelerator, SpecError
-from spec.errors import check_choice
+from spec.errors import check_choice, nearest_word
 from spec.registers import INTERFACE_VERSION
 
 __all__ = ["INTERFACE_VERSION", "Design", "load_design"]
@@ -136,7 +136,7 @@ def load_design(source: str, settings: Sequence[str] = ()) -> Design:
 
 def _preset(name: str) -> Preset:
     if name not in PRESETS:
-        near = nearest(name, PRESETS)
+        near = nearest_word(name, PRESETS)
         raise SpecError(f"no preset is called {name!r}; nearest is {near} (--list shows them all)")
     return PRESETS[name]
 

@@ -5,12 +5,11 @@ the seeds that were tried, as the tables in ``docs/measured/`` have them; where 
 it says so beside the number. How a board's pins are used is `fpga.boards`' matter.
 """
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hw.prim.target import Target
-from spec.errors import SpecError
+from spec.errors import SpecError, nearest_word
 
 __all__ = ["BOARDS", "CHIPS", "Board", "Chip", "Resources", "board_of"]
 
@@ -185,8 +184,8 @@ def board_of(name: str) -> Board:
         There is none; the text names the nearest, and all.
     """
     if name not in BOARDS:
-        (near,) = difflib.get_close_matches(name, list(BOARDS), n=1, cutoff=0.0)
         raise SpecError(
-            f"--board {name}: there is no such board; nearest is {near} (of {', '.join(BOARDS)})"
+            f"--board {name}: there is no such board; nearest is {nearest_word(name, BOARDS)} "
+            f"(of {', '.join(BOARDS)})"
         )
     return BOARDS[name]

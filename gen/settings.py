@@ -1,16 +1,16 @@
 """``--set key=value``: fields of a description and of its configuration, by their types."""
 
 import dataclasses
-import difflib
 import types
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 from gen.kinds import Kind, kind_of
 from spec import Accelerator, SpecError
+from spec.errors import nearest_word
 
-__all__ = ["apply_settings", "nearest"]
+__all__ = ["apply_settings"]
 
 
 class Reader(NamedTuple):
@@ -84,7 +84,7 @@ def _core_of(setting: str, cores: Mapping[str, Any]) -> tuple[str, str]:
             f"--set {setting}: of an accelerator write core.key=value; cores: {', '.join(cores)}"
         )
     if name not in cores:
-        near = nearest(name, cores)
+        near = nearest_word(name, cores)
         raise SpecError(f"--set {key}: there is no core {name}; nearest is {near}")
     return name, setting[len(name) + 1 :]
 
@@ -103,19 +103,12 @@ def _parse(
         if not equals:
             raise SpecError(f"--set {of}{setting}: write key=value")
         if key not in known:
-            raise SpecError(
-                f"--set {of}{key}: there is no such field; nearest is {of}{nearest(key, known)}"
-            )
+            near = nearest_word(key, known)
+            raise SpecError(f"--set {of}{key}: there is no such field; nearest is {of}{near}")
         of_hardware = key in hardware
         hint = hardware[key] if of_hardware else description[key]
         found[of_hardware][key] = _value(of, key, text, hint)
     return found
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """The nearest to `word` of what is known."""
-    (close,) = difflib.get_close_matches(word, list(known), n=1, cutoff=0.0)
-    return close
 
 
 def _value(of: str, key: str, text: str, hint: Any) -> Any:

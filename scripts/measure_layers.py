@@ -15,7 +15,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gen.devices import BOARDS
 from hw.attention.config import AttentionConfig
 from hw.bus.system import OVERHEAD_CYCLES
 from sim.cycle.heads import head_cycles
@@ -133,7 +132,7 @@ def main() -> None:
                     sustained = rate
                 rows += (
                     f"| {heads} × {tokens} × {DIMS} | {'causal' if masked else 'none'} | "
-                    f"{BOARDS[build.board].name} | {build.side} × {build.side} | "
+                    f"{build.board} | {build.side} × {build.side} | "
                     f"{build.clock_mhz:g} | {cycles} | {seconds * 1e3:.2f} | {rate:.1f} | "
                     f"{in_numpy:.1f} | {soft:.2f} | {soft / seconds:.0f} |\n"
                 )

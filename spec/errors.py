@@ -6,7 +6,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-__all__ = ["SpecError", "check_choice", "check_range"]
+__all__ = ["SpecError", "check_choice", "check_range", "nearest_word"]
 
 
 class SpecError(ValueError):
@@ -43,3 +43,9 @@ def check_choice(where: str, value: T, choices: Iterable[T]) -> T:
     elif close := difflib.get_close_matches(str(value), [str(c) for c in allowed], n=1, cutoff=0.4):
         message += f"; did you mean {close[0]}?"
     raise SpecError(message)
+
+
+def nearest_word(word: str, known: Iterable[str]) -> str:
+    """The nearest to `word` of what is known, however far it is."""
+    (close,) = difflib.get_close_matches(word, list(known), n=1, cutoff=0.0)
+    return close

@@ -1,5 +1,6 @@
 """A butterfly core that is run from registers: vectors in, their transforms out."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from amaranth.hdl import Array, Cat, Const, Module, Signal, Value, signed
@@ -8,13 +9,13 @@ from amaranth.lib import stream
 from hw.bus.axi_stream import RowsConfig
 from hw.bus.butterfly_registers import MAX_VECTORS, butterfly_registers
 from hw.bus.registers import Identity
-from hw.bus.system import System, none_active
+from hw.bus.system import System, none_active, offer_job
 from hw.butterfly.config import ButterflyConfig
 from hw.butterfly.core import ButterflyCore
 from hw.butterfly.divided import DividedConfig
 from hw.butterfly.two_layer import TwoLayerCore
 
-__all__ = ["ButterflySystem"]
+__all__ = ["ButterflySystem", "join_words"]
 
 
 class ButterflySystem(System):
@@ -93,7 +94,7 @@ class ButterflySystem(System):
         m.submodules.core = core
         self._plan(m, control, rows)
         bpmm, inverse, increasing = self._mode(control)
-        asks, job = Signal(), core.i_job
+        job, asks = core.i_job, offer_job(m, control.begin, core.i_job)
         fields = {
             "log2_points": control.points.log2,
             "vectors": control.vectors.count,
@@ -103,17 +104,13 @@ class ButterflySystem(System):
             "keep": Const(0, 1),
         }
         m.d.comb += [
-            job.valid.eq(asks),
             *(job.payload[name].eq(fields[name]) for name in config.job_shape.members),
             rows["i"].begin.eq(control.begin),
             rows["o"].begin.eq(control.begin),
             control.idle.eq(none_active(rows.values()) & ~asks),
         ]
-        with m.If(asks & job.ready):
-            m.d.sync += asks.eq(0)
-        with m.If(control.begin):
-            m.d.sync += asks.eq(1)
-        self._words(m, rows, core)
+        parts = self.config.parts
+        join_words(m, rows, core, into=parts, out_of=parts, saturates=self.saturates)
         if isinstance(core, ButterflyCore) and "weights" in rows:
             word, line = rows["weights"].o, core.i_weights
             m.d.comb += [
@@ -163,27 +160,35 @@ class ButterflySystem(System):
         inverse = chosen("transform", transforms, "inverse")
         return bpmm, inverse, bpmm & chosen("order", orders, "increasing")
 
-    def _words(self, m: Module, rows: dict[str, Any], core: ButterflyCore | TwoLayerCore) -> None:
-        """Parts of words side by side on the bus, apart at the core."""
-        parts = self.config.parts
-        word, i = rows["i"].o, core.i
-        out, o = rows["o"].i, core.o
-        m.d.comb += [
-            i.valid.eq(word.valid),
-            word.ready.eq(i.ready),
-            out.valid.eq(o.valid),
-            o.ready.eq(out.ready),
-            out.payload.kept.eq((1 << self.outputs["o"].lanes) - 1),
-            out.payload.row_last.eq(o.payload.last),
-            out.payload.set_last.eq(o.payload.last),
-            out.payload.user.eq(
-                Cat(o.payload.exponent, *([o.payload.saturated] if self.saturates else []))
-            ),
-        ]
-        for k in range(self.config.stream_words):
-            for number, part in enumerate(parts):
-                lane = k * len(parts) + number
-                m.d.comb += [
-                    i.payload[part][k].eq(word.payload.data[lane]),
-                    out.payload.data[lane].eq(o.payload[part][k]),
-                ]
+
+def join_words(
+    m: Module,
+    rows: dict[str, Any],
+    core: ButterflyCore | TwoLayerCore,
+    *,
+    into: Sequence[str],
+    out_of: Sequence[str],
+    saturates: bool,
+) -> None:
+    """Parts of words side by side on the bus, apart at the core: `into` it, and `out_of` it.
+
+    `saturates`: whether the core tells that, above the exponent in `user`.
+    """
+    word, i = rows["i"].o, core.i
+    out, o = rows["o"].i, core.o
+    words = core.config.stream_words
+    m.d.comb += [
+        i.valid.eq(word.valid),
+        word.ready.eq(i.ready),
+        out.valid.eq(o.valid),
+        o.ready.eq(out.ready),
+        out.payload.kept.eq((1 << words * len(out_of)) - 1),
+        out.payload.row_last.eq(o.payload.last),
+        out.payload.set_last.eq(o.payload.last),
+        out.payload.user.eq(Cat(o.payload.exponent, *([o.payload.saturated] if saturates else []))),
+    ]
+    for k in range(words):
+        for number, part in enumerate(into):
+            m.d.comb += i.payload[part][k].eq(word.payload.data[k * len(into) + number])
+        for number, part in enumerate(out_of):
+            m.d.comb += out.payload.data[k * len(out_of) + number].eq(o.payload[part][k])

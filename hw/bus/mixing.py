@@ -1,13 +1,12 @@
 """A mixing core that is run from registers: real blocks in, the real parts of their FFT out."""
 
-from typing import Any
-
-from amaranth.hdl import Array, Cat, Const, Module, Signal, signed
+from amaranth.hdl import Array, Const, Module, Signal, signed
 from amaranth.lib import stream
 
 from hw.bus.axi_stream import RowsConfig
+from hw.bus.butterfly import join_words
 from hw.bus.registers import Identity, constant, setting, system_map
-from hw.bus.system import System, none_active
+from hw.bus.system import System, none_active, offer_job
 from hw.butterfly.config import VECTORS_BITS
 from hw.butterfly.mixing import MixingConfig
 from hw.butterfly.two_layer import TwoLayerCore
@@ -145,9 +144,8 @@ class MixingSystem(System):
             transfers.eq(ones[log2_size] >> config.log2_stream + 1),
             blocks.eq(control.blocks.count - 1),
         ]
-        asks, job = Signal(), core.i_job
+        job, asks = core.i_job, offer_job(m, control.begin, core.i_job)
         m.d.comb += [
-            job.valid.eq(asks),
             job.payload.log2_rows.eq(control.rows.log2),
             job.payload.log2_columns.eq(control.columns.log2),
             job.payload.blocks.eq(control.blocks.count),
@@ -158,32 +156,6 @@ class MixingSystem(System):
             rows["o"].begin.eq(control.begin),
             control.idle.eq(none_active(rows.values()) & ~asks),
         ]
-        with m.If(asks & job.ready):
-            m.d.sync += asks.eq(0)
-        with m.If(control.begin):
-            m.d.sync += asks.eq(1)
-        self._words(m, rows, core)
+        # Of two real rows the core makes one complex vector.
+        join_words(m, rows, core, into=("re", "im"), out_of=("re",), saturates=self.saturates)
         return m
-
-    def _words(self, m: Module, rows: dict[str, Any], core: TwoLayerCore) -> None:
-        """Words of two rows side by side on the bus, apart at the core."""
-        word, i = rows["i"].o, core.i
-        out, o = rows["o"].i, core.o
-        m.d.comb += [
-            i.valid.eq(word.valid),
-            word.ready.eq(i.ready),
-            out.valid.eq(o.valid),
-            o.ready.eq(out.ready),
-            out.payload.kept.eq((1 << self.outputs["o"].lanes) - 1),
-            out.payload.row_last.eq(o.payload.last),
-            out.payload.set_last.eq(o.payload.last),
-            out.payload.user.eq(
-                Cat(o.payload.exponent, *([o.payload.saturated] if self.saturates else []))
-            ),
-        ]
-        for k in range(self.config.stream_words):
-            m.d.comb += [
-                i.payload.re[k].eq(word.payload.data[2 * k]),
-                i.payload.im[k].eq(word.payload.data[2 * k + 1]),
-                out.payload.data[k].eq(o.payload.re[k]),
-            ]

@@ -12,7 +12,7 @@ from hw.bus.control import Control
 from hw.bus.register_file import AccessSignature
 from spec.registers import RegisterMap
 
-__all__ = ["OVERHEAD_CYCLES", "System", "none_active"]
+__all__ = ["OVERHEAD_CYCLES", "System", "none_active", "offer_job"]
 
 
 OVERHEAD_CYCLES = 4
@@ -106,3 +106,17 @@ class System(wiring.Component):
 def none_active(adapters: Iterable[Any]) -> Value:
     """Whether no adapter has anything left."""
     return ~Cat(rows.active for rows in adapters).any()
+
+
+def offer_job(m: Module, begin: Value, job: Any) -> Signal:
+    """Offer a core's job, a stream, from the cycle after `begin` until it is taken; give whether.
+
+    Its payload is left to the caller.
+    """
+    asks = Signal()
+    m.d.comb += job.valid.eq(asks)
+    with m.If(asks & job.ready):
+        m.d.sync += asks.eq(0)
+    with m.If(begin):
+        m.d.sync += asks.eq(1)
+    return asks
