@@ -4,9 +4,9 @@ import pytest
 from amaranth.sim import Simulator
 
 from fpga import flow
-from fpga.board_top import ResetBridge
 from fpga.boards import BOARDS, Pin, board_of
-from fpga.constraints import constraints
+from fpga.build.board_top import ResetBridge
+from fpga.build.constraints import constraints
 from gen import devices
 from hw.prim.target import Target
 from spec import SpecError

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from fpga import flow
 from fpga.boards import BOARDS
-from fpga.pll import Clock, Ecp5Pll, Ice40Pll, fastest_up_to, mhz, nearest_clock
+from fpga.build.pll import Clock, Ecp5Pll, Ice40Pll, fastest_up_to, mhz, nearest_clock
 from hw.prim.target import Target
 from spec import SpecError
 

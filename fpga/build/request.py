@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from fractions import Fraction
 
-from fpga.board_top import BoardTop, BoardTopConfig
 from fpga.boards import Board
-from fpga.pll import MHZ, Clock, mhz, nearest_clock
+from fpga.build.board_top import BoardTop, BoardTopConfig
+from fpga.build.pll import MHZ, Clock, mhz, nearest_clock
 from gen.design import Design
 from gen.uart import uart_top
 from hw.bus.uart_top import LineConfig

@@ -1,0 +1,41 @@
+"""The open tools: synthesis, place and route, and the clock and area of a design on its own."""
+
+from fpga.flow.flow import (
+    ECP5_25F,
+    ECP5_85F,
+    ICE40_HX8K,
+    ICE40_UP5K,
+    BehindRegisters,
+    Cells,
+    Device,
+    FlowError,
+    Measurement,
+    Routing,
+    Synthesis,
+    ecp5,
+    measure,
+    place_and_route,
+    run_tool,
+    synthesise,
+    tool,
+)
+
+__all__ = [
+    "ECP5_25F",
+    "ECP5_85F",
+    "ICE40_HX8K",
+    "ICE40_UP5K",
+    "BehindRegisters",
+    "Cells",
+    "Device",
+    "FlowError",
+    "Measurement",
+    "Routing",
+    "Synthesis",
+    "ecp5",
+    "measure",
+    "place_and_route",
+    "run_tool",
+    "synthesise",
+    "tool",
+]
