@@ -11,7 +11,6 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from fpga.boards import board_of
 from fpga.build import route_on_board, synthesise_on_board
 from fpga.build.fit import DoesNotFit
 from fpga.build.pll import mhz
@@ -19,6 +18,7 @@ from fpga.build.reports import placed_cells, timing_of, utilisation_of, worst_pa
 from fpga.build.request import Request
 from fpga.build.steps import Steps
 from fpga.flow import FlowError
+from gen.boards import board_of
 from gen.design import load_design
 
 SUBJECTS = (

