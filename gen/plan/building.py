@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
+from gen.boards import Board
 from gen.design import Design
-from gen.devices import Board, Chip, Resources
+from gen.devices import Chip, Resources
 from gen.plan.area import Area, family_of, joined_area
 from gen.plan.least import blocks_of
 from gen.plan.rows import core_area
