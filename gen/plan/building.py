@@ -1,7 +1,6 @@
 """A design on a board: its area with registers and link, its clock, and what of it is too much."""
 
 import contextlib
-import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
@@ -9,9 +8,9 @@ from typing import Any, NamedTuple
 from gen.boards import Board
 from gen.design import Design
 from gen.devices import Chip, Resources
-from gen.plan.area import Area, joined_area, predicted_area
-from gen.plan.census import census
+from gen.plan.area import Area, family_of, joined_area
 from gen.plan.least import blocks_of
+from gen.plan.rows import core_area
 from gen.plan.work import layer_bytes
 from hw.bus.link import LinkConfig, UartLinkConfig
 from hw.bus.uart import FEWEST_CLOCKS_PER_BIT, UartConfig
@@ -30,18 +29,26 @@ __all__ = [
     "streams_of",
 ]
 
-MARGINS: Mapping[str, float] = {
-    "logic_cells": 0.9,
-    "flip_flops": 0.9,
-    "multipliers": 1.0,
-    "block_rams": 1.0,
-    "single_port_rams": 1.0,
+MARGINS: Mapping[str, Mapping[str, float]] = {
+    "ecp5": {
+        "logic_cells": 0.9,
+        "flip_flops": 0.9,
+        # With the last ones taken, some lie far away from what they feed.
+        "multipliers": 0.9,
+        "block_rams": 1.0,
+        "single_port_rams": 1.0,
+    },
+    "ice40": {
+        # Designs that fill such a chip were routed, so that here only the model's error is left, a
+        # twentieth at worst and 3 % as a rule; whoever plans is told.
+        "logic_cells": 1.03,
+        "flip_flops": 0.9,
+        "multipliers": 1.0,
+        "block_rams": 1.0,
+        "single_port_rams": 1.0,
+    },
 }
 """Share of each resource that a plan may take: room for the model's error, and for the router."""
-
-ICE40_CELLS = 1.03
-"""The same of iCE40's logic cells. Designs that fill such a chip were routed, so that here only the
-model's error is left, a twentieth at worst and 3 % as a rule; whoever plans is told."""
 
 NAMES = {
     "logic_cells": "logic cells",
@@ -72,6 +79,8 @@ class Overflow:
         Its name in words.
     needed, there
         How many are wanted, and how many may be taken.
+    total, others
+        How many the chip has, and how many of them the other cores take.
     at_least
         Whether it may be more than `needed`.
     """
@@ -79,6 +88,8 @@ class Overflow:
     resource: str
     needed: int
     there: int
+    total: int
+    others: int
     at_least: bool
 
     @property
@@ -88,7 +99,10 @@ class Overflow:
 
     def __str__(self) -> str:
         least = "at least " if self.at_least else ""
-        return f"{least}{self.needed} {self.resource} of {self.there}"
+        text = f"{least}{self.needed} {self.resource} of {self.there}"
+        if self.others:
+            return f"{text} that the other cores leave"
+        return text if self.there == self.total else f"{text} that a plan takes of {self.total}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,7 +168,7 @@ def built_on(board: Board, design: Design, bus: str, *, shared: bool = False) ->
             design=design,
             clock_mhz=clocks[kind],
             guessed=kind in chip.guessed,
-            area=_core_area(design, target),
+            area=core_area(design, target),
             link=None,
         )
     clock_mhz = min(clocks[kind], clocks["link"])
@@ -170,7 +184,7 @@ def built_on(board: Board, design: Design, bus: str, *, shared: bool = False) ->
         design=design,
         clock_mhz=clock_mhz,
         guessed=bool({kind, "link"} & {*chip.guessed}),
-        area=_core_area(design, target) + link.area,
+        area=core_area(design, target) + link.area,
         link=link,
     )
 
@@ -204,11 +218,6 @@ def streams_of(design: Design) -> Streams:
     )
 
 
-@functools.lru_cache(maxsize=16)
-def _core_area(design: Design, target: Target) -> Area:
-    return predicted_area(census(design.unit(), target), target)
-
-
 def _link_config(streams: Streams, board: Board, clock_hz: int) -> UartLinkConfig:
     widths = streams.widths
     return UartLinkConfig(
@@ -229,12 +238,10 @@ def _area_of_link(config: UartLinkConfig, target: Target, shared: bool) -> Area:
     return area if shared else area + Area(block_rams=2 * blocks)
 
 
-def most_of(chip: Chip, resource: str) -> int:
-    """How many of a resource a plan may take."""
-    share = MARGINS[resource]
-    if resource == "logic_cells" and chip.target is not Target.ECP5:
-        share = ICE40_CELLS
-    return int(getattr(chip.resources, resource) * share)
+def most_of(chip: Chip) -> Resources:
+    """How many of each resource a plan may take."""
+    shares, there = MARGINS[family_of(chip.target)], chip.resources
+    return Resources(**{name: int(getattr(there, name) * share) for name, share in shares.items()})
 
 
 def overflow_of(
@@ -243,12 +250,16 @@ def overflow_of(
     """The resource of which most is lacking, if any, `beside` what others take."""
     worst: Overflow | None = None
     for field in fields(Resources):
-        there, needed = most_of(chip, field.name), getattr(taken, field.name)
-        if beside is not None:
-            there = max(0, there - getattr(beside, field.name))
-        if needed > there:
+        most, needed = getattr(most_of(chip), field.name), getattr(taken, field.name)
+        others = getattr(beside, field.name) if beside is not None else 0
+        if needed > most - others:
             found = Overflow(
-                resource=NAMES[field.name], needed=needed, there=there, at_least=at_least
+                resource=NAMES[field.name],
+                needed=needed,
+                there=max(0, most - others),
+                total=getattr(chip.resources, field.name),
+                others=others,
+                at_least=at_least,
             )
             if worst is None or found.share > worst.share:
                 worst = found
