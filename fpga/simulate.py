@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from fpga.manifest import DesignFacts, read_manifest
+from fpga.host.manifest import DesignFacts, read_manifest
 from gen.cli import Parser, run
 from sim.bench.board import simulate_board
 from sim.bench.simulators import Simulator

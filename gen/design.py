@@ -150,6 +150,11 @@ def _read(path: Path) -> Preset:
         names = runpy.run_path(str(path))
     except SpecError as error:
         raise SpecError(f"{path}: {error}") from error
+    except SystemExit as error:
+        raise SpecError(
+            f"{path}{_line_of(error, path)}: a description must not end the program, but this line "
+            "raises SystemExit; put it under if __name__ == '__main__':"
+        ) from error
     except Exception as error:
         line = _line_of(error, path)
         raise SpecError(f"{path}{line}: {type(error).__name__}: {error}") from error

@@ -1,17 +1,16 @@
-"""The chips and boards that a design is planned for: what they hold, how fast cores run on them.
+"""The chips that a design is planned for: what they hold, how fast cores run on them.
 
 Resources are those of nextpnr's databases. Clocks are nextpnr's after routing, of the slowest of
 the seeds that were tried, as the tables in ``docs/measured/`` have them; where nothing was measured
-it says so beside the number. How a board's pins are used is `fpga.boards`' matter.
+it says so beside the number. Which board has which is in `gen.boards`.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hw.prim.target import Target
-from spec.errors import SpecError, nearest_word
 
-__all__ = ["BOARDS", "CHIPS", "Board", "Chip", "Resources", "board_of"]
+__all__ = ["CHIPS", "Chip", "Resources"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,28 +62,6 @@ class Chip:
     resources: Resources
     clocks_mhz: Mapping[str, float]
     guessed: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Board:
-    """A board.
-
-    Parameters
-    ----------
-    name
-        As on the command line.
-    chip
-        What is on it.
-    platform
-        The class in amaranth-boards that has its pins, as ``module.Class``.
-    baud
-        Bits a second at which its bridge to the host's USB, or an adapter at its pins, is used.
-    """
-
-    name: str
-    chip: Chip
-    platform: str
-    baud: int
 
 
 ECP5_CLOCKS: Mapping[str, float] = {
@@ -140,52 +117,3 @@ ICE40_HX8K = Chip(
 )
 CHIPS = (ECP5_25F, ECP5_45F, ECP5_85F, ICE40_UP5K, ICE40_HX8K)
 """Every chip."""
-
-FT231X = 3_000_000
-FT2232H = 12_000_000
-"""Most bits a second of two bridges between USB and a serial line."""
-
-BOARDS = {
-    board.name: board
-    for board in (
-        Board(name="ulx3s_85f", chip=ECP5_85F, platform="ulx3s.ULX3S_85F_Platform", baud=FT231X),
-        Board(name="ulx3s_25f", chip=ECP5_25F, platform="ulx3s.ULX3S_25F_Platform", baud=FT231X),
-        Board(
-            name="orangecrab_25f",
-            chip=ECP5_25F,
-            platform="orangecrab_r0_2.OrangeCrabR0_2_25FPlatform",
-            baud=FT231X,  # it has no bridge: an adapter at its pins
-        ),
-        Board(name="ecpix5_85f", chip=ECP5_85F, platform="ecpix5.ECPIX585Platform", baud=FT2232H),
-        Board(name="ecpix5_45f", chip=ECP5_45F, platform="ecpix5.ECPIX545Platform", baud=FT2232H),
-        Board(
-            name="icebreaker",
-            chip=ICE40_UP5K,
-            platform="icebreaker.ICEBreakerPlatform",
-            baud=FT231X,  # the bridge does 12 Mbaud, the link a quarter of its clock
-        ),
-        Board(
-            name="ice40_hx8k_b_evn",
-            chip=ICE40_HX8K,
-            platform="ice40_hx8k_b_evn.ICE40HX8KBEVNPlatform",
-            baud=FT2232H,
-        ),
-    )
-}
-"""Every board by name."""
-
-
-def board_of(name: str) -> Board:
-    """The board of that name.
-
-    Raises
-    ------
-    SpecError
-        There is none; the text names the nearest, and all.
-    """
-    if name not in BOARDS:
-        raise SpecError(
-            f"--board {name}: there is no such board; nearest is {nearest_word(name, BOARDS)} "
-            f"(of {', '.join(BOARDS)})"
-        )
-    return BOARDS[name]

@@ -11,14 +11,14 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from fpga.boards import board_of
 from fpga.build import route_on_board, synthesise_on_board
-from fpga.fit import DoesNotFit
+from fpga.build.fit import DoesNotFit
+from fpga.build.pll import mhz
+from fpga.build.reports import placed_cells, timing_of, utilisation_of, worst_path
+from fpga.build.request import Request
+from fpga.build.steps import Steps
 from fpga.flow import FlowError
-from fpga.pll import mhz
-from fpga.reports import placed_cells, timing_of, utilisation_of, worst_path
-from fpga.request import Request
-from fpga.steps import Steps
+from gen.boards import board_of
 from gen.design import load_design
 
 SUBJECTS = (

@@ -16,7 +16,6 @@ MOST_LINES = 400
 
 LONG = {
     "hw/bus/executor.py": "the states of one machine around one shift register",
-    "fpga/flow.py": "the steps from a design to its measured clock share one runner and its logs",
     "tests/formal/test_dispatch_units.py": "the harnesses share their tables of proofs and faults",
 }
 """Files of more lines, and why they stay whole."""

@@ -2,9 +2,9 @@
 
 import json
 
+from gen.boards import BOARDS, board_of
 from gen.cli import Parser, add_design_arguments, run
 from gen.design import load_design
-from gen.devices import BOARDS, board_of
 from gen.plan.planner import plan, plan_cores
 from gen.plan.report import told, written, written_together
 from gen.settings import apply_settings

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
+from gen.boards import Board
 from gen.design import Design
-from gen.devices import Board, Chip, Resources
+from gen.devices import Chip, Resources
 from gen.plan.area import Area, joined_area, predicted_area
 from gen.plan.census import census
 from gen.plan.least import blocks_of

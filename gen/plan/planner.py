@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from gen.boards import BOARDS, Board, board_of
 from gen.design import Design
-from gen.devices import BOARDS, Board, Resources, board_of
+from gen.devices import Resources
 from gen.plan.area import Area
 from gen.plan.building import LINK, Built, Overflow, built_on, overflow_of
 from gen.plan.search import Candidate, Search, search_of

@@ -1,52 +1,33 @@
 """Twiddle factors of the second layer of a divided vector, each vector's turned by its number."""
 
 from dataclasses import dataclass
-from functools import cached_property
 
 from amaranth.hdl import Cat, Const, Module, Mux, Value
 from amaranth.lib import wiring
-from amaranth.lib.data import ArrayLayout, StructLayout
+from amaranth.lib.data import StructLayout
 from amaranth.lib.wiring import In, Out
 
-from hw.butterfly.twiddles import factors_shape, supply_factors, turned_lanes
+from hw.butterfly.twiddles import FactorTables, supply_factors, turned_lanes
 from hw.lib.credit import Push, PushSignature
 from hw.lib.pipe import Pipe
-from hw.prim.ram import RomConfig
 from spec.butterfly import twiddle
 
 __all__ = ["TurnedTwiddleConfig", "TurnedTwiddles"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class TurnedTwiddleConfig:
-    """Sizes of a supply of turned twiddle factors.
+class TurnedTwiddleConfig(FactorTables):
+    """Sizes of a supply of turned twiddle factors: those of its tables, and of a turn.
+
+    A heap's address stands above the turn; its stages are those with bits above the lane's.
 
     Parameters
     ----------
-    units
-        Lanes, P: a power of two.
-    stages
-        Stages of the largest vector, of at least 2P points.
-    coefficient_bits
-        Width of a factor's cosine and sine, all but two after the point.
     turn_bits
         Bits of a turn, at least 1: a fraction of the step of a stage.
     """
 
-    units: int
-    stages: int
-    coefficient_bits: int
     turn_bits: int
-
-    @property
-    def log2_units(self) -> int:
-        """Bits of a lane's number, p."""
-        return self.units.bit_length() - 1
-
-    @property
-    def heap_bits(self) -> int:
-        """Bits of a heap's address above the turn, over stages with bits above the lane's."""
-        return self.stages - 1 - self.log2_units
 
     @property
     def depth(self) -> int:
@@ -71,40 +52,10 @@ class TurnedTwiddleConfig:
             found += [twiddle(stage + f, (k << f) + turn, frac) for turn in turns]
         return tuple(found)
 
-    @cached_property
-    def roms(self) -> tuple[RomConfig, ...]:
-        """The table of each lane; the sine stands above the cosine, neither is negative."""
-        bits = self.coefficient_bits - 1
-        return tuple(
-            RomConfig(
-                width=2 * bits,
-                entries=tuple(cos | sin << bits for cos, sin in self.entries(lane)),
-            )
-            for lane in range(self.units)
-        )
-
-    @property
-    def latency(self) -> int:
-        """Cycles from stage, cycle and turn to factors: decode, address, table, negatives."""
-        return 1 + 1 + self.roms[0].latency + 1
-
-    @property
-    def interval(self) -> int:
-        """Cycles between factors."""
-        return 1
-
     @property
     def i_shape(self) -> StructLayout:
-        """The stage, which of a vector's cycles it is, P pairs each, and the vector's turn."""
-        cycles = 1 << max(0, self.stages - 1 - self.log2_units)
-        return StructLayout(
-            {"stage": range(self.stages), "cycle": range(cycles), "turn": self.turn_bits}
-        )
-
-    @property
-    def o_shape(self) -> ArrayLayout:
-        """Of each lane, cosine and sine of the angle less a quarter turn if it was `turned`."""
-        return factors_shape(self.units, self.coefficient_bits)
+        """The stage, which of a vector's cycles it is, and the vector's turn."""
+        return StructLayout({**self.place_shape, "turn": self.turn_bits})
 
 
 class TurnedTwiddles(wiring.Component):

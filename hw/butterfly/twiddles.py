@@ -1,10 +1,11 @@
 """A twiddle factor for every unit every cycle, from one quarter of the sines in all."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from amaranth.hdl import Cat, Const, Module, Mux, Value, signed
+from amaranth.hdl import Cat, Const, Module, Mux, ShapeLike, Value, signed
 from amaranth.lib import wiring
 from amaranth.lib.data import ArrayLayout, StructLayout
 from amaranth.lib.wiring import In, Out
@@ -14,15 +15,22 @@ from hw.lib.pipe import Pipe
 from hw.prim.ram import Rom, RomConfig
 from spec.butterfly import twiddle
 
-__all__ = ["TwiddleConfig", "Twiddles", "factors_shape", "supply_factors", "turned_lanes"]
+__all__ = [
+    "FactorTables",
+    "TwiddleConfig",
+    "Twiddles",
+    "factors_shape",
+    "supply_factors",
+    "turned_lanes",
+]
 
 PARTS = ("cos", "sin", "minus_cos", "minus_sin")
 """What is known of a factor's angle."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class TwiddleConfig:
-    """Sizes of a supply of twiddle factors.
+class FactorTables(ABC):
+    """Sizes of a supply of factors, each lane of which has a table of cosines and sines.
 
     Parameters
     ----------
@@ -38,6 +46,10 @@ class TwiddleConfig:
     stages: int
     coefficient_bits: int
 
+    @abstractmethod
+    def entries(self, lane: int) -> tuple[tuple[int, int], ...]:
+        """Cosines and sines of a lane, by address."""
+
     @property
     def log2_units(self) -> int:
         """Bits of a lane's number, p."""
@@ -47,6 +59,43 @@ class TwiddleConfig:
     def heap_bits(self) -> int:
         """Bits of a heap's address: its stages, each with twice the entries of the one before."""
         return max(0, self.stages - 1 - self.log2_units)
+
+    @cached_property
+    def roms(self) -> tuple[RomConfig, ...]:
+        """The table of each lane; the sine stands above the cosine, neither is negative."""
+        bits = self.coefficient_bits - 1
+        return tuple(
+            RomConfig(
+                width=2 * bits,
+                entries=tuple(cos | sin << bits for cos, sin in self.entries(lane)),
+            )
+            for lane in range(self.units)
+        )
+
+    @property
+    def latency(self) -> int:
+        """Cycles from a stage and a place in it to factors: decode, address, table, negatives."""
+        return 1 + 1 + self.roms[0].latency + 1
+
+    @property
+    def interval(self) -> int:
+        """Cycles between factors."""
+        return 1
+
+    @property
+    def place_shape(self) -> dict[str, ShapeLike]:
+        """The stage, and which of a vector's cycles it is, P pairs each."""
+        return {"stage": range(self.stages), "cycle": range(1 << self.heap_bits)}
+
+    @property
+    def o_shape(self) -> ArrayLayout:
+        """Of each lane, cosine and sine of the angle less a quarter turn if it was `turned`."""
+        return factors_shape(self.units, self.coefficient_bits)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TwiddleConfig(FactorTables):
+    """Sizes of a supply of twiddle factors: those of its tables."""
 
     @property
     def depth(self) -> int:
@@ -63,38 +112,10 @@ class TwiddleConfig:
         found += [twiddle(stage, lane & (1 << stage - 1) - 1, frac) for stage in range(2, p + 1)]
         return tuple(found)
 
-    @cached_property
-    def roms(self) -> tuple[RomConfig, ...]:
-        """The table of each lane; the sine stands above the cosine, neither is negative."""
-        bits = self.coefficient_bits - 1
-        return tuple(
-            RomConfig(
-                width=2 * bits,
-                entries=tuple(cos | sin << bits for cos, sin in self.entries(lane)),
-            )
-            for lane in range(self.units)
-        )
-
-    @property
-    def latency(self) -> int:
-        """Cycles from stage and cycle to factors: decode, address, table, negatives."""
-        return 1 + 1 + self.roms[0].latency + 1
-
-    @property
-    def interval(self) -> int:
-        """Cycles between factors."""
-        return 1
-
     @property
     def i_shape(self) -> StructLayout:
-        """The stage, and which of a vector's cycles it is, P pairs each."""
-        cycles = 1 << max(0, self.stages - 1 - self.log2_units)
-        return StructLayout({"stage": range(self.stages), "cycle": range(cycles)})
-
-    @property
-    def o_shape(self) -> ArrayLayout:
-        """Of each lane, cosine and sine of the angle less a quarter turn if it was `turned`."""
-        return factors_shape(self.units, self.coefficient_bits)
+        """The stage, and which of a vector's cycles it is."""
+        return StructLayout(self.place_shape)
 
 
 class Twiddles(wiring.Component):
@@ -177,11 +198,10 @@ def turned_lanes(stage: Value, units: int) -> Value:
     )
 
 
-def supply_factors(m: Module, config: Any, pipe: Pipe, o: Push) -> None:
+def supply_factors(m: Module, config: FactorTables, pipe: Pipe, o: Push) -> None:
     """From each lane's address to its factor: the table, and the negatives.
 
-    `pipe` holds `address`, `turns`, any of which makes all lanes turned, and `of_lane`. `config`
-    has `units`, `coefficient_bits`, and in `roms` a table for each lane: cosine below, sine above.
+    `pipe` holds `address`, `turns`, any of which makes all lanes turned, and `of_lane`.
     """
     words = []
     for lane, rom_config in enumerate(config.roms):

@@ -4,17 +4,17 @@ import pytest
 from amaranth.sim import Simulator
 
 from fpga import flow
-from fpga.board_top import ResetBridge
-from fpga.boards import BOARDS, Pin, board_of
-from fpga.constraints import constraints
-from gen import devices
+from fpga.boards import Pin, facts_of
+from fpga.build.board_top import ResetBridge
+from fpga.build.constraints import constraints
+from gen.boards import BOARDS, board_of
 from hw.prim.target import Target
 from spec import SpecError
 
 
 @pytest.mark.parametrize("name", BOARDS)
 def test_a_board_has_every_fact(name):
-    facts = board_of(name).facts
+    facts = facts_of(board_of(name))
     pins = [facts.oscillator, facts.receive, facts.transmit, facts.busy, facts.error]
     pins += [facts.reset] if facts.reset else []
     assert len({pin.ball for pin in pins}) == len(pins)
@@ -24,7 +24,7 @@ def test_a_board_has_every_fact(name):
 
 
 def test_facts_of_an_icebreaker():
-    facts = board_of("icebreaker").facts
+    facts = facts_of(board_of("icebreaker"))
     assert (facts.part, facts.oscillator_hz) == ("iCE40UP5K", 12_000_000)
     assert facts.device == flow.ICE40_UP5K
     assert (facts.receive.ball, facts.transmit.ball) == ("6", "9")
@@ -36,9 +36,9 @@ def test_facts_of_an_icebreaker():
 
 
 def test_facts_of_a_ulx3s():
-    facts = board_of("ulx3s_25f").facts
+    facts = facts_of(board_of("ulx3s_25f"))
     assert facts.device == flow.ECP5_25F and facts.device.target is Target.ECP5
-    assert board_of("ulx3s_85f").facts.device == flow.ECP5_85F
+    assert facts_of(board_of("ulx3s_85f")).device == flow.ECP5_85F
     text = constraints(facts)
     assert text.startswith(
         'LOCATE COMP "oscillator" SITE "G2";\nIOBUF PORT "oscillator" IO_TYPE=LVCMOS33;\n'
@@ -48,7 +48,7 @@ def test_facts_of_a_ulx3s():
 
 
 def test_parts_of_a_resource():
-    facts = board_of("ecpix5_85f").facts
+    facts = facts_of(board_of("ecpix5_85f"))
     assert (facts.busy.ball, facts.error.ball, facts.busy.inverted) == ("R21", "U21", True)
     assert facts.device.options == ("--um5g-85k", "--package", "CABGA554", "--speed", "8")
 
@@ -117,10 +117,9 @@ def test_reset_comes_back_even_for_a_short_pulse():
     assert 4 <= again[begin:].index(0) <= 4 + 3
 
 
-def test_the_planners_boards_are_the_same_with_the_same_chips():
-    assert list(BOARDS) == list(devices.BOARDS)
-    for name, board in BOARDS.items():
-        planned = devices.BOARDS[name].chip
-        assert board.facts.device.target is planned.target
-        # The planner takes LFE5UM5G for LFE5U: the same but for its speed and transceivers.
-        assert board.facts.part.replace("UM5G", "U") == planned.name
+@pytest.mark.parametrize("board", BOARDS.values(), ids=BOARDS)
+def test_a_build_is_for_the_chip_that_was_planned_for(board):
+    facts = facts_of(board)
+    assert facts.device.target is board.chip.target
+    # The planner takes LFE5UM5G for LFE5U: the same but for its speed and transceivers.
+    assert facts.part.replace("UM5G", "U") == board.chip.name

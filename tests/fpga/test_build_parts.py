@@ -3,13 +3,13 @@ from fractions import Fraction
 
 import pytest
 
-from fpga.boards import BOARDS, board_of
-from fpga.fit import DoesNotFit, Watch, overflow, smaller_ones, smaller_that_fits
-from fpga.floorplan import REST, draw_floor_plan, grouped
-from fpga.names import BOARD, signal_of, unit_of
-from fpga.pll import nearest_clock
-from fpga.reports import Need, Placed, needs_of, timing_of, utilisation_of, worst_path
-from fpga.request import Request, clock_mhz_of
+from fpga.build.fit import DoesNotFit, Watch, overflow, smaller_ones, smaller_that_fits
+from fpga.build.floorplan import REST, draw_floor_plan, grouped
+from fpga.build.names import BOARD, signal_of, unit_of
+from fpga.build.pll import nearest_clock
+from fpga.build.reports import Need, Placed, needs_of, timing_of, utilisation_of, worst_path
+from fpga.build.request import Request, clock_mhz_of
+from gen.boards import BOARDS, board_of
 from gen.design import load_design
 from hw.prim.target import Target
 from spec import SpecError

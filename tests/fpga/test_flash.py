@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from fpga.boards import board_of
 from fpga.flash import advice, load_command
+from gen.boards import board_of
 from spec import SpecError
 from tests.support.command import ROOT
 

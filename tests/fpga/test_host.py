@@ -10,17 +10,16 @@ import numpy as np
 import pytest
 import serial
 
-from fpga.board import NotGolden
-from fpga.causes import HELP
-from fpga.host import _progress, connect
-from fpga.link import Patience
-from fpga.link_errors import NoAnswer, PortError, RunFailed, WrongBoard
+from fpga.host import NotGolden, connect
+from fpga.host.__main__ import _progress
+from fpga.host.causes import HELP
+from fpga.link import NoAnswer, Patience, PortError, RunFailed, WrongBoard
 from hw.bus.registers import CAUSES
 from spec import SpecError
 from tests.support.board import PythonBoard, write_manifest
 from tests.support.command import ROOT, command
 from tests.support.terminal import Terminal
-from tests.test_house import loaded_by
+from tests.test_house import loaded_by, modules_of
 
 SETTINGS = ("max_length=32", "lanes=4")
 QUICK = Patience(attempts=3, answer_s=0.3, stall_s=0.5)
@@ -127,7 +126,7 @@ def test_a_terminal_shows_a_bar(folder, plug, tmp_path):
 
 
 def test_elsewhere_a_line_says_how_far_it_is(capsys, monkeypatch):
-    monkeypatch.setattr("fpga.host.TELL_S", -1)
+    monkeypatch.setattr("fpga.host.__main__.TELL_S", -1)
     with _progress("go") as tell:
         tell(3, 40)
     assert capsys.readouterr().err.splitlines() == ["go: 3 of 40 bytes", "go: 0.0 s"]
@@ -231,7 +230,7 @@ def test_a_run_that_is_interrupted_is_broken_off_by_the_next(folder, plug):
 
 
 def open_now(name):
-    from fpga.port import open_port
+    from fpga.link.port import open_port
 
     return open_port(name, 1_000_000)
 
@@ -392,6 +391,6 @@ def test_wishes_that_cannot_be_are_refused(folder, tmp_path, more, says):
 
 
 def test_the_host_loads_no_gateware():
-    loaded = loaded_by(["fpga.host", "fpga.simulate"])
+    loaded = loaded_by([*modules_of("fpga.host", "fpga.link"), "fpga.simulate"])
     assert not loaded & {"amaranth", "hw", "cocotb", "scipy"}
     assert {"numpy", "rich", "cobs", "spec"} <= loaded

@@ -4,7 +4,6 @@ import contextlib
 
 import pytest
 
-from fpga.frames import content_of, frame_of
 from fpga.link import (
     BadRequest,
     Incompatible,
@@ -16,13 +15,14 @@ from fpga.link import (
     Refused,
     Stalled,
 )
+from fpga.link.frames import content_of, frame_of
 from hw.bus.link import LinkConfig
 from spec.errors import SpecError
 from spec.link import Kind, Status
 from tests.support.link import Simulated, SimulatedPort, compile_bench
 from tests.support.link_core import CALLS, STORE, TOTAL
 from tests.support.terminal import Terminal
-from tests.test_house import loaded_by
+from tests.test_house import loaded_by, modules_of
 
 IDENTITY = bytes([1, 64, 0, 1, 1, 2, 3])
 
@@ -319,7 +319,7 @@ def test_a_serial_port(terminals):
 def test_a_cable_that_is_pulled_and_put_back(terminals):
     terminal = terminals()
     names = [terminal.name]
-    from fpga.port import open_port
+    from fpga.link.port import open_port
 
     link = Link(lambda: open_port(names[-1], 115_200), baud=115_200, patience=Patience(answer_s=2))
     link.write(STORE, 1)
@@ -344,4 +344,11 @@ def test_a_port_that_is_not_there():
 
 
 def test_the_host_loads_no_gateware():
-    assert not loaded_by(["fpga.link"]) & {"amaranth", "hw", "gen", "sim", "numpy", "serial"}
+    assert not loaded_by(modules_of("fpga.link")) & {
+        "amaranth",
+        "hw",
+        "gen",
+        "sim",
+        "numpy",
+        "serial",
+    }

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fpga.link_errors import Incompatible
-from fpga.packets import Stream
+from fpga.host.packets import Stream
+from fpga.link import Incompatible
 from spec import SpecError
 
 

@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fpga import flow
-from fpga.boards import BOARDS
-from fpga.pll import Clock, Ecp5Pll, Ice40Pll, fastest_up_to, mhz, nearest_clock
+from fpga.boards import facts_of
+from fpga.build.pll import Clock, Ecp5Pll, Ice40Pll, fastest_up_to, mhz, nearest_clock
+from gen.boards import BOARDS
 from hw.prim.target import Target
 from spec import SpecError
 
@@ -91,7 +92,7 @@ def test_every_reachable_frequency_is_made_exactly(case):
 
 @pytest.mark.parametrize("board", BOARDS)
 def test_every_board_makes_the_clock_that_it_is_given_when_none_is_named(board):
-    facts = BOARDS[board].facts
+    facts = facts_of(BOARDS[board])
     for wanted in BOARDS[board].clock_mhz.values():
         clock = nearest_clock(facts.device.target, facts.oscillator_hz, Fraction(wanted) * MHZ)
         check(clock, facts.oscillator_hz)

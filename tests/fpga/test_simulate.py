@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fpga.device import Device
 from fpga.host import connect
+from fpga.host.core import Core
 from fpga.link import Patience
 from gen.design import load_design
 from gen.verilog import write_design
@@ -90,7 +90,7 @@ def test_an_attention_layer_with_a_loaded_mask_after_a_host_that_vanished(
         with connect(folder, port, patience=SLOW) as board:
             # A run begins, some of its queries are sent, and that is all.
             core = board.design.core(None)
-            device = Device(board.link, core, LINE.clock_hz)
+            device = Core(board.link, core, LINE.clock_hz)
             device.begin()
             device.write("control", start=1)
             board.link.send(core.streams["q"].index, bytes(9 * core.streams["q"].word_bytes))

@@ -4,7 +4,8 @@ import importlib
 
 import pytest
 
-from gen.devices import BOARDS, CHIPS, board_of
+from gen.boards import BOARDS, board_of
+from gen.devices import CHIPS
 from gen.kinds import KINDS
 from hw.prim.target import target_of
 from spec.errors import SpecError

@@ -158,6 +158,14 @@ def test_a_wrong_wish_gets_one_line_and_leaves_nothing(tmp_path, arguments, says
         ("from spec import Softmax\na = Softmax(score_bits=99)\n", "from 8 to 16, got 99"),
         ("x = (\n", "bad.py:1: SyntaxError"),
         ("\nimport nothing_of_the_kind\n", "bad.py:2: ModuleNotFoundError"),
+        ("\nraise SystemExit\n", "bad.py:2: a description must not end the program"),
+        ("import sys\nsys.exit(3)\n", "bad.py:2: a description must not end the program"),
+        (
+            "from spec import Mask\ndef stop(b, h, q, k):\n    exit()\n"
+            "from spec import Attention\n"
+            "a = Attention(heads=1, queries=4, keys=4, head_dim=4, mask=Mask(stop))\n",
+            "bad.py:3: a description must not end the program",
+        ),
     ],
 )
 def test_a_wrong_file_is_named_with_its_line(tmp_path, text, says):

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from fpga.frames import content_of, frame_of
+from fpga.link.frames import content_of, frame_of
 from gen.design import Design, load_design
 from gen.manifest import manifest
 from gen.uart import PORTS, uart_section, uart_top

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fpga.boards import BOARDS
+from fpga.boards import facts_of
 from fpga.flow import ICE40_HX8K, place_and_route, run_tool, synthesise
+from gen.boards import BOARDS
 from gen.design import Design
 from gen.ports import PlainPorts
 from hw.prim.target import Target
@@ -25,7 +26,7 @@ def bitstream_of(design: Design, folder: Path) -> tuple[Path, dict[str, str]]:
     """A design's unit alone on the chip, its streams' ports on pins: the file, and port -> pin."""
     top = PlainPorts(design.unit())
     free = iter(_balls())
-    pins = {"clk": BOARDS["ice40_hx8k_b_evn"].facts.oscillator.ball, "rst": next(free)}
+    pins = {"clk": facts_of(BOARDS["ice40_hx8k_b_evn"]).oscillator.ball, "rst": next(free)}
     for port in top.ports:
         bits = [port.name] if port.width == 1 else _bits(port.name, port.width)
         pins |= {bit: next(free) for bit in bits}
@@ -58,7 +59,7 @@ def _balls() -> list[str]:
 
     connectors: list[Any] = ICE40HX8KBEVNPlatform.connectors
     balls = [ball for each in connectors for ball in each.mapping.values()]
-    clock = BOARDS["ice40_hx8k_b_evn"].facts.oscillator.ball
+    clock = facts_of(BOARDS["ice40_hx8k_b_evn"]).oscillator.ball
     return [ball for ball in dict.fromkeys(balls) if ball != clock]
 
 

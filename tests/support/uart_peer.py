@@ -11,7 +11,7 @@ if JOB in os.environ:
     from cocotb.triggers import ClockCycles, with_timeout
     from cocotbext.uart import UartSink, UartSource
 
-    from fpga.frames import content_of, frame_of
+    from fpga.link.frames import content_of, frame_of
 
     @cocotb.test()
     async def talk(dut) -> None:

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from fpga.frames import content_of, frame_of
+from fpga.link.frames import content_of, frame_of
 from spec.link import CRC_BYTES, Kind, Status
 from tests.support.link import LOST, PAUSE, Simulated, compile_bench
 from tests.support.link_core import CALLS, CONFIG, STORE, TOTAL

@@ -4,7 +4,7 @@ import contextlib
 import errno
 from typing import Protocol
 
-from fpga.link_errors import PortError
+from fpga.link.errors import PortError
 
 try:
     from termios import error as terminal_error

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fpga.names import signal_of, unit_of
-from fpga.pll import MHZ, Clock
+from fpga.build.names import signal_of, unit_of
+from fpga.build.pll import MHZ, Clock
 
 __all__ = [
     "RESOURCES",

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fpga.kinds.kind import Amount, CoreKind, Job
-from fpga.link_errors import Incompatible, RunFailed
-from fpga.packets import Stream
+from fpga.host.kinds.kind import Amount, CoreKind, Job
+from fpga.host.packets import Stream
+from fpga.link import Incompatible, RunFailed
 from sim.arrays import attention as of
 from sim.arrays.attention import Heads, Loaded, Result
 from sim.arrays.layout import by_dimension, by_key

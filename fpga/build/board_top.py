@@ -9,7 +9,7 @@ from amaranth.lib.cdc import AsyncFFSynchronizer
 from amaranth.lib.wiring import In, Out
 
 from fpga.boards import Facts
-from fpga.pll import Clock, Ecp5Pll, Ice40Pll, mhz
+from fpga.build.pll import Clock, Ecp5Pll, Ice40Pll, mhz
 from hw.prim.target import Target, target_of
 
 __all__ = ["DESIGN", "BoardTop", "BoardTopConfig", "ResetBridge"]

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from fractions import Fraction
 
-from fpga.board_top import BoardTop, BoardTopConfig
-from fpga.boards import Board
-from fpga.pll import MHZ, Clock, mhz, nearest_clock
+from fpga.boards import Facts, facts_of
+from fpga.build.board_top import BoardTop, BoardTopConfig
+from fpga.build.pll import MHZ, Clock, mhz, nearest_clock
+from gen.boards import Board
 from gen.design import Design
 from gen.uart import uart_top
 from hw.bus.uart_top import LineConfig
@@ -69,7 +70,7 @@ class Request:
         SpecError
             The clock cannot be made, or not that rate of it.
         """
-        facts = board.facts
+        facts = facts_of(board)
         wanted = clock_mhz if clock_mhz is not None else _clock_mhz(design, board)
         try:
             clock = nearest_clock(facts.device.target, facts.oscillator_hz, wanted * MHZ)
@@ -88,9 +89,14 @@ class Request:
         check_range("--seeds", seeds, 1, MOST_SEEDS)
         return cls(design=design, board=board, clock=clock, line=line, seeds=seeds)
 
+    @property
+    def facts(self) -> Facts:
+        """Those of the board."""
+        return facts_of(self.board)
+
     def top(self) -> BoardTop:
         """The design on its board, to be elaborated once."""
-        config = BoardTopConfig(facts=self.board.facts, clock=self.clock, pll_cell=self.board.pll)
+        config = BoardTopConfig(facts=self.facts, clock=self.clock, pll_cell=self.board.pll)
         return BoardTop(config, uart_top(self.design, self.line))
 
 

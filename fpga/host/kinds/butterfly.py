@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fpga.kinds.kind import Amount, CoreKind, Job
-from fpga.link_errors import Incompatible
+from fpga.host.kinds.kind import Amount, CoreKind, Job
+from fpga.link import Incompatible
 from sim.arrays import butterfly as of
 from sim.arrays.butterfly import Multiplied, Part, Transformed, Vectors
 from spec.butterfly import block_numbers

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from fpga.names import unit_of
-from fpga.reports import Placed
+from fpga.build.names import unit_of
+from fpga.build.reports import Placed
 
 __all__ = ["draw_floor_plan", "grouped"]
 

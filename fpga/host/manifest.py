@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from fpga.packets import Stream
+from fpga.host.packets import Stream
 from spec.errors import SpecError
 from spec.registers import INTERFACE_VERSION, RegisterMap
 from spec.told import Description, read_description

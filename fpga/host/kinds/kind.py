@@ -8,7 +8,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from fpga.manifest import CoreFacts
+from fpga.host.manifest import CoreFacts
 
 __all__ = ["Amount", "CoreKind", "Job"]
 

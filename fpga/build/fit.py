@@ -1,16 +1,24 @@
 """When a design has no room on a board: what overflows, and a smaller one that has."""
 
+import dataclasses
 import re
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from fpga.reports import Need, needs_of
-from gen.design import Design
+from fpga.build.constraints import constraints, constraints_suffix
+from fpga.build.reports import Need, needs_of
+from fpga.build.request import Request
+from fpga.build.steps import Steps
+from fpga.flow import run_tool, synthesise
+from gen.design import Design, load_design
 from spec.errors import SpecError
 
-__all__ = ["DoesNotFit", "Watch", "overflow", "smaller_ones", "smaller_that_fits"]
+__all__ = ["DoesNotFit", "Watch", "no_room", "overflow", "smaller_ones", "smaller_that_fits"]
 
 MOST_TRIALS = 5
+PACKING_SECONDS = 600
 
 PARALLEL = {
     "attention": ("rows", "columns", "value_columns"),
@@ -113,3 +121,50 @@ def smaller_that_fits(
         except SpecError:
             continue
     return None
+
+
+def _needs(request: Request, tools: Path) -> dict[str, Need]:
+    """What a design takes on its board, by synthesis and the router's packing."""
+    facts = request.facts
+    synthesise(request.top(), facts.device, tools)
+    suffix = constraints_suffix(facts)
+    (tools / f"board.{suffix}").write_text(constraints(facts))
+    options = [*facts.device.options, f"--{suffix}", f"board.{suffix}"]
+    arguments = [*options, "--json", "netlist.json", "--pack-only"]
+    run_tool(facts.device.router, arguments, tools, "packing.log", PACKING_SECONDS)
+    return needs_of((tools / "packing.log").read_text().splitlines())
+
+
+def no_room(
+    request: Request, error: DoesNotFit, source: str, settings: list[str], steps: Steps
+) -> SpecError:
+    """What is said of a design that has no room, after a search for one that has."""
+    name, board = request.design.name, request.board
+    over = [need for need in error.needs if need.need > need.have]
+    told = (
+        f"takes {', '.join(need.words for need in over)}"
+        if over
+        else f"was not placed: it takes {', '.join(need.words for need in error.needs)}"
+    )
+    steps.begin("look for one that fits")
+
+    def load(less: dict[str, int]) -> Design:
+        steps.say(_as_settings(less))
+        return load_design(source, [*settings, *(f"{key}={value}" for key, value in less.items())])
+
+    def needs(design: Design) -> dict[str, Need]:
+        with tempfile.TemporaryDirectory(prefix="chrysalis-") as folder:
+            return _needs(dataclasses.replace(request, design=design), Path(folder))
+
+    found = smaller_that_fits(request.design, load, needs)
+    steps.end()
+    nearest = (
+        f"nearest that has room: {_as_settings(found)}"
+        if found
+        else "nothing nearly as large has room; name a larger board"
+    )
+    return SpecError(f"{name} does not fit {board.name}: it {told}; {nearest}")
+
+
+def _as_settings(settings: dict[str, int]) -> str:
+    return " ".join(f"--set {key}={value}" for key, value in settings.items())

