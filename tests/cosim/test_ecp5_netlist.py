@@ -9,10 +9,16 @@ import pytest
 from fpga.flow import ECP5_85F
 from gen.design import Design, load_design
 from gen.ports import PlainPorts
+from sim.bench import attention as attention_bench
 from sim.bench import softmax as softmax_bench
 from sim.bench.runner import BenchError
+from sim.cycle.heads import head_cycles
 from sim.cycle.softmax import softmax_cycles
+from sim.golden.attention import attention
+from sim.golden.masks import compile_bitmap, compile_columns
 from sim.golden.softmax import softmax
+from spec.tiles import TileGrid
+from tests.support.attention import random_operands
 from tests.support.gates import TOP, as_verilog, cell_types, netlist_of, with_wrong_luts
 from tests.support.softmax import random_rows
 
@@ -38,6 +44,8 @@ def built(name: str, settings: list[str], folder: Path) -> Built:
     assert cell_types(netlist) >= CELLS
     return Built(design, netlist, as_verilog(netlist, ECP5_85F))
 
+
+# --- softmax ---
 
 LENGTHS = [1, 2, 3, 64, 5, 1, 33, 4, 12]
 
@@ -79,3 +87,37 @@ def test_a_few_wrong_look_up_tables_are_noticed(of_softmax: Built):
     except (AssertionError, BenchError):
         return
     assert not golden
+
+
+# --- attention ---
+
+QUERIES, KEYS = 9, 13
+SIZES = [
+    *("rows=2", "columns=2", "value_columns=1"),
+    *("head_dim=8", "heads=3", f"queries={QUERIES}", "keys=64"),
+]
+"""As many keys as make a block of their memory; that of the queries is none."""
+
+
+@pytest.mark.slow
+def test_an_attention_core_takes_every_source_of_masks(tmp_path: Path):
+    of = built("attention_any_mask", SIZES, tmp_path / "netlist")
+    config, rng = of.design.config, np.random.default_rng(3)
+    q, k, v = random_operands(config, QUERIES, KEYS)
+    own = np.tri(QUERIES, KEYS, KEYS - QUERIES, dtype=bool)
+    shared = own.copy()
+    shared[5:, 3:9] = False
+    blocks = rng.random((QUERIES, KEYS)) < 0.2
+    blocks[4:7] = False
+    grid = TileGrid(config.rows, config.columns, QUERIES, KEYS)
+    loaded = [None, compile_columns(shared), compile_bitmap(blocks, grid)]
+    wanted = attention(config.layer, q, k, v, np.stack([own, shared, blocks]))
+    assert wanted.o.any() and wanted.empty.any() and not wanted.empty.all()
+    for stall in STALLS:
+        trace = attention_bench.simulate(
+            config, of.verilog, q, k, v, loaded, top=TOP, folder=tmp_path / f"{stall}", stall=stall
+        )
+        np.testing.assert_array_equal(trace.o, wanted.o)
+        np.testing.assert_array_equal(trace.empty, wanted.empty)
+        if stall == 0:
+            assert trace.total == head_cycles(config, QUERIES, KEYS, loaded).total

@@ -6,15 +6,17 @@ ours, of `sim/cells/ecp5.v`.
 """
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from amaranth.lib import wiring
 
-from fpga.flow import TOP, Device, synthesise
+from fpga.flow import Device, synthesise
+from fpga.flow.synthesis import TOP
 from hw.prim.target import Target
 from tests.support.netlist import cell_models, yosys
 
-__all__ = ["TOP", "as_verilog", "cell_types", "netlist_of", "with_wrong_luts"]
+__all__ = ["LUTS_A_FAULT", "TOP", "as_verilog", "cell_types", "netlist_of", "with_wrong_luts"]
 
 TO_LOGIC = ["techmap -autoproc -map +/ecp5/cells_sim.v", "clean"]
 """Icarus 11 does not take Yosys' models of ECP5 cells as they are. The two kinds without a model
@@ -35,10 +37,13 @@ def cell_types(netlist: Path) -> set[str]:
     return {cell["type"] for cell in _cells(json.loads(netlist.read_text())).values()}
 
 
-def as_verilog(netlist: Path, device: Device) -> Path:
-    """A netlist as Verilog, a module called `TOP`, and the models of its cells, beside it."""
+def as_verilog(netlist: Path, device: Device, commands: Sequence[str] = ()) -> Path:
+    """A netlist as Verilog, a module called `TOP`, and the models of its cells, beside it.
+
+    `commands` are Yosys' for the netlist as it was read.
+    """
     to_logic = TO_LOGIC if device.target is Target.ECP5 else []
-    lines = [f"read_json {netlist.name}", *to_logic, "write_verilog -noattr gates.v"]
+    lines = [f"read_json {netlist.name}", *commands, *to_logic, "write_verilog -noattr gates.v"]
     yosys(lines, netlist.parent)
     models = [path.read_text() for path in cell_models(device.target)]
     gates = (netlist.parent / "gates.v").read_text()
