@@ -32,6 +32,7 @@ FEATURES = {
     "tests": "bits compared for equality, reduced, or matched, a third each",
     "added": "bits of sums, differences and comparisons",
     "adders": "how many of these there are",
+    "summands": "bits that some condition clears right before a sum",
     "shifted": "bits shifted by a distance that varies, times the bits of the distance",
     "products": "bits of products that no cell makes: those of one factor by those of the other",
     "product_rows": "bits of the shorter factors",
@@ -303,6 +304,7 @@ class _Count:
         if kind in ("+", "-"):
             found["added"] += mask.bit_length()
             found["adders"] += 1
+            found["summands"] += sum(map(self._summand, node.args))
         elif kind in COMPARISONS:
             found["added"] += width
             found["adders"] += 1
@@ -327,6 +329,20 @@ class _Count:
         elif kind == "part":
             choices = min(1 << operands[1].width, -(-operands[0].width // node.data))
             found["selected"] += bits * (choices - 1)
+
+    def _summand(self, number: int) -> int:
+        """Bits that are there or zero by a choice right before a sum, which has no room for it."""
+        node = self.graph.nodes[self._is(number)]
+        width = node.width
+        while node.kind in ("slice", "fit", "u", "s"):
+            node = self.graph.nodes[self._is(node.args[0])]
+            width = min(width, node.width)
+        if node.kind == "cat":
+            return min(width, sum(map(self._summand, node.args)))
+        if node.kind != "pick":
+            return 0
+        varied = [arg for arg in node.args[1:] if self.graph.nodes[self._is(arg)].kind != "const"]
+        return width if len(varied) == 1 < len(node.args) - 1 else 0
 
     def _memory(self, memory: Source, bits: int) -> None:
         """A memory of which some bits are read."""

@@ -46,9 +46,8 @@ def blocks_of(ram: RamConfig, target: Target) -> tuple[int, int]:
     single = ram.exclusive and ram.width <= width and ram.depth <= depth
     if target is Target.ICE40 and single and ram.width * ram.depth > ice40.BLOCK_BITS:
         return 0, 1
-    aspects = ecp5.BLOCK_ASPECTS if target is Target.ECP5 else ice40.BLOCK_ASPECTS
-    words, bits = next((a for a in aspects if ram.depth <= a[0]), aspects[-1])
-    return -(-ram.depth // words) * -(-ram.width // bits), 0
+    count = ecp5.block_count if target is Target.ECP5 else ice40.block_count
+    return count(ram.depth, ram.width), 0
 
 
 def row_multipliers(columns: int, target: Target) -> int:
