@@ -1,8 +1,9 @@
 """A design on a board: its area with registers and link, its clock, and what of it is too much."""
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
+from math import ceil
 from typing import Any, NamedTuple
 
 from gen.boards import Board
@@ -10,10 +11,11 @@ from gen.design import Design
 from gen.devices import Chip, Resources
 from gen.plan.area import Area, family_of, joined_area
 from gen.plan.least import blocks_of
+from gen.plan.rates import BUFFER_BYTES, Clock, alone, baud_of, clock_of
 from gen.plan.rows import core_area
 from gen.plan.work import layer_bytes
 from hw.bus.link import LinkConfig, UartLinkConfig
-from hw.bus.uart import FEWEST_CLOCKS_PER_BIT, UartConfig
+from hw.bus.uart import UartConfig
 from hw.prim.target import Target
 from spec import SpecError
 
@@ -59,9 +61,6 @@ NAMES = {
 }
 """Resources in words."""
 
-BUFFER_BYTES = {Target.ECP5: 2048, Target.ICE40: 512, Target.ICE40_HX: 512}
-"""Of the link: what fills a block memory."""
-
 LINK = Resources(logic_cells=1200, block_rams=2)
 """Of any link with registers and adapters, at least."""
 
@@ -98,11 +97,12 @@ class Overflow:
         return self.needed / max(1, self.there)
 
     def __str__(self) -> str:
-        least = "at least " if self.at_least else ""
-        text = f"{least}{self.needed} {self.resource} of {self.there}"
+        text = f"{'at least ' if self.at_least else ''}{self.needed} {self.resource}"
         if self.others:
-            return f"{text} that the other cores leave"
-        return text if self.there == self.total else f"{text} that a plan takes of {self.total}"
+            return f"{text}, where the other cores leave {self.there}"
+        if self.there < self.total:
+            return f"{text}, where a plan takes {self.there} of {self.total} at most"
+        return f"{text} of {self.total}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,8 +138,8 @@ class Built:
     ----------
     design
         Name, description and configuration.
-    clock_mhz, guessed
-        One clock for the core and for what joins it to the line; whether nobody has measured it.
+    clock
+        One for the core, for what joins it to the line, and for cores beside it.
     area
         Of everything: core, registers, link.
     link
@@ -147,32 +147,33 @@ class Built:
     """
 
     design: Design
-    clock_mhz: float
-    guessed: bool
+    clock: Clock
     area: Area
     link: Link | None
 
 
-def built_on(board: Board, design: Design, bus: str, *, shared: bool = False) -> Built:
+def built_on(
+    board: Board,
+    design: Design,
+    bus: str,
+    *,
+    shared: bool = False,
+    kinds: Iterable[str] = (),
+) -> Built:
     """A core on a board, with registers and link where it has them and the bus is ``uart``.
 
-    A link that is `shared` was counted with another core.
+    A link that is `shared` was counted with another core. `kinds` are those of the cores beside it.
     """
     chip, kind = board.chip, design.kind.name
-    target, clocks, streams = chip.target, chip.clocks_mhz, None
+    target, streams = chip.target, None
     if bus == "uart":
         with contextlib.suppress(SpecError):  # a core that has bare streams only
             streams = streams_of(design)
     if streams is None:
-        return Built(
-            design=design,
-            clock_mhz=clocks[kind],
-            guessed=kind in chip.guessed,
-            area=core_area(design, target),
-            link=None,
-        )
-    clock_mhz = min(clocks[kind], clocks["link"])
-    config = _link_config(streams, board, round(clock_mhz * 1_000_000))
+        clock = alone(chip, kind)
+        return Built(design=design, clock=clock, area=core_area(design, target), link=None)
+    clock = clock_of(chip, {kind, *kinds})
+    config = _link_config(streams, board, round(clock.mhz * 1_000_000))
     into, out = streams.layer_bytes
     link = Link(
         baud=config.uart.baud,
@@ -180,13 +181,8 @@ def built_on(board: Board, design: Design, bus: str, *, shared: bool = False) ->
         bytes_out=out,
         area=_area_of_link(config, target, shared),
     )
-    return Built(
-        design=design,
-        clock_mhz=clock_mhz,
-        guessed=bool({kind, "link"} & {*chip.guessed}),
-        area=core_area(design, target) + link.area,
-        link=link,
-    )
+    area = core_area(design, target) + link.area
+    return Built(design=design, clock=clock, area=area, link=link)
 
 
 class Streams(NamedTuple):
@@ -221,7 +217,7 @@ def streams_of(design: Design) -> Streams:
 def _link_config(streams: Streams, board: Board, clock_hz: int) -> UartLinkConfig:
     widths = streams.widths
     return UartLinkConfig(
-        uart=UartConfig(clock_hz=clock_hz, baud=min(board.baud, clock_hz // FEWEST_CLOCKS_PER_BIT)),
+        uart=UartConfig(clock_hz=clock_hz, baud=baud_of(board, clock_hz)),
         link=LinkConfig(
             send_widths=widths[0],
             receive_widths=widths[1],
@@ -241,7 +237,7 @@ def _area_of_link(config: UartLinkConfig, target: Target, shared: bool) -> Area:
 def most_of(chip: Chip) -> Resources:
     """How many of each resource a plan may take."""
     shares, there = MARGINS[family_of(chip.target)], chip.resources
-    return Resources(**{name: int(getattr(there, name) * share) for name, share in shares.items()})
+    return Resources(**{name: ceil(getattr(there, name) * each) for name, each in shares.items()})
 
 
 def overflow_of(

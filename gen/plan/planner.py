@@ -8,6 +8,7 @@ from typing import Any
 from gen.boards import BOARDS, Board, board_of
 from gen.design import Design
 from gen.devices import Resources
+from gen.kinds import kind_of
 from gen.plan.area import Area
 from gen.plan.building import LINK, Built, Overflow, built_on, most_of, overflow_of
 from gen.plan.search import Candidate, Search, search_of
@@ -53,7 +54,7 @@ class Plan:
     @property
     def microseconds(self) -> float:
         """Time of the layer on the core."""
-        return self.work.cycles / self.built.clock_mhz
+        return self.work.cycles / self.built.clock.mhz
 
     @property
     def multiplier_kind(self) -> str:
@@ -126,6 +127,7 @@ def plan_cores(
             board,
             "uart",
             shared=number > 0,
+            kinds=tuple(kind_of(each).name for each in accelerator.cores.values()),
         )
         for number, (core, description) in enumerate(accelerator.cores.items())
     }
@@ -145,9 +147,18 @@ class _Choice:
     beside that.
     """
 
-    def __init__(self, name: str, search: Search, board: Board, bus: str, *, shared: bool = False):
+    def __init__(
+        self,
+        name: str,
+        search: Search,
+        board: Board,
+        bus: str,
+        *,
+        shared: bool = False,
+        kinds: tuple[str, ...] = (),
+    ):
         self.name, self.search, self.board, self.bus = name, search, board, bus
-        self.shared = shared
+        self.shared, self.kinds = shared, kinds
         self.before: list[_Choice] = []
         """Cores on the same chip that have been chosen, and can give multipliers up."""
         self.after: list[Area] = []
@@ -242,7 +253,7 @@ class _Choice:
 
     def _built(self, candidate: Candidate) -> Built:
         design = Design.of(self.name, candidate.description, **candidate.hardware)
-        return built_on(self.board, design, self.bus, shared=self.shared)
+        return built_on(self.board, design, self.bus, shared=self.shared, kinds=self.kinds)
 
     def _learn(self, failed: Candidate) -> None:
         """Count the gates of the smallest of a description, once."""
