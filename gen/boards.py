@@ -30,9 +30,6 @@ class Board:
         The class in amaranth-boards that has its pins, as ``module.Class``.
     baud
         Bits a second at which its bridge to the host's USB, or an adapter at its pins, is used.
-    clock_mhz
-        The clock of a build that names none: kind of core, or ``other`` -> MHz. Less than the
-        cores reach alone (`gen.devices`): a chip that is full is slower.
     busy, error
         Resources that are lights: name, number, and a part's name where the resource has parts.
     reset
@@ -54,7 +51,6 @@ class Board:
     chip: Chip
     platform: str
     baud: int
-    clock_mhz: Mapping[str, float]
     busy: tuple[str | int, ...]
     error: tuple[str | int, ...]
     reset: tuple[str | int, ...] | None = None
@@ -69,14 +65,12 @@ FT2232H = 12_000_000
 """Most bits a second of two bridges between USB and a serial line."""
 
 _ULX3S: Mapping[str, Any] = {
-    "clock_mhz": {"other": 100},
     "busy": ("led", 0),
     "error": ("led", 7),
     "reset": ("button_fire", 0),
     "loader": ("--board", "ulx3s"),
 }
 _ECPIX5: Mapping[str, Any] = {
-    "clock_mhz": {"other": 100},
     "busy": ("rgb_led", 0, "g"),
     "error": ("rgb_led", 1, "r"),
     "reset": ("rst", 0),
@@ -107,7 +101,6 @@ BOARDS = {
             chip=ECP5_25F,
             platform="orangecrab_r0_2.OrangeCrabR0_2_25FPlatform",
             baud=FT231X,  # it has no bridge: an adapter at its pins
-            clock_mhz={"other": 96},
             busy=("rgb_led", 0, "g"),
             error=("rgb_led", 0, "r"),
             reset=("button", 0),
@@ -138,7 +131,6 @@ BOARDS = {
             chip=ICE40_UP5K,
             platform="icebreaker.ICEBreakerPlatform",
             baud=FT231X,  # the bridge does 12 Mbaud, the link a quarter of its clock
-            clock_mhz={"other": 30},
             busy=("led_g", 0),
             error=("led_r", 0),
             reset=("button", 0),
@@ -152,7 +144,6 @@ BOARDS = {
             chip=ICE40_HX8K,
             platform="ice40_hx8k_b_evn.ICE40HX8KBEVNPlatform",
             baud=FT2232H,
-            clock_mhz={"other": 48},
             busy=("led", 0),
             error=("led", 1),
             pll="SB_PLL40_CORE",

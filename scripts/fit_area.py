@@ -27,7 +27,8 @@ RESULTS = Path("gen/plan/synthesised.json")
 TABLE = Path("docs/measured/area_model.md")
 
 LOGIC = (
-    "added", "adders", "tests", "selected", "gated", "gates", "shifted", "table_blocks", "enables",
+    "added", "adders", "summands", "tests", "selected", "gated", "gates", "shifted",
+    "table_blocks", "enables",
 )  # fmt: skip
 TERMS: Mapping[str, Mapping[str, Sequence[str]]] = {
     "ecp5": {

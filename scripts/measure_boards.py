@@ -19,29 +19,41 @@ from fpga.build.request import Request
 from fpga.build.steps import Steps
 from fpga.flow import FlowError
 from gen.boards import board_of
-from gen.design import load_design
+from gen.design import Design, load_design
+from gen.plan.area import Area
+from gen.plan.building import built_on
 
 SUBJECTS = (
     ("icebreaker", "butterfly_icebreaker"),
-    ("icebreaker", "softmax_exact"),
     ("ice40_hx8k_b_evn", "softmax_ice40"),
     ("ice40_hx8k_b_evn", "attention_hx8k"),
     ("ulx3s_25f", "attention_25f"),
+    ("orangecrab_25f", "attention_25f"),
     ("ulx3s_85f", "accelerator_ulx3s_85f"),
+    ("ecpix5_85f", "accelerator_ulx3s_85f"),
+    ("ecpix5_45f", "accelerator_45f"),
 )
 """Board and preset."""
 
-SHOWN = ("logic cells", "registers", "multipliers", "block RAMs", "single-port RAMs")
+SHOWN = {
+    "logic cells": "logic_cells",
+    "registers": "flip_flops",
+    "multipliers": "multipliers",
+    "block RAMs": "block_rams",
+    "single-port RAMs": "single_port_rams",
+}
+"""Resources as the router's report calls them, and the plan's area."""
 
 HEAD = """\
 # Boards
 
 Measured by `python -m scripts.measure_boards`: each preset as `python -m fpga.build PRESET --board
-BOARD` builds it, link, clock and reset included, in the tools of `requirements.lock`. *Clock* is
-what the build asks for and has to meet. On iCE40 a logic cell holds a table and a register.
+BOARD` builds it, link, clock and reset included, in the tools of `requirements.lock`. Seeds:
+{seeds}. *Planned*: what `gen.plan`'s area model says of the same configuration. *Clock* is what the
+build asks for, and has to meet. On iCE40 a logic cell holds a table and a register.
 
-| board | preset | takes | clock | MHz by seed |
-|---|---|---|---|---|
+| board | preset | taken | of | planned | clock | MHz by seed |
+|---|---|---|---|---|---|---|
 """
 
 
@@ -66,14 +78,26 @@ def measure(board: str, preset: str, seeds: list[int], work: Path) -> tuple[str,
     clocks = [result.get("mhz", "none") for result in results.values()]
     routed = [result for result in results.values() if "mhz" in result]
     if not routed:
-        return f"| {board} | {preset} | {results[seeds[0]]['failed']} | | none |\n", ""
+        return f"| {board} | {preset} | {results[seeds[0]]['failed']} | | | | none |\n", ""
     best = max(routed, key=lambda result: result["mhz"])
+    area = _planned(request.design, board)
+    parts = [each for each in best["takes"] if each["resource"] in SHOWN]
+    taken = ", ".join(f"{each['used']} {each['resource']}" for each in parts)
+    there = ", ".join(str(each["available"]) for each in parts)
+    plan = ", ".join(str(getattr(area, SHOWN[each["resource"]])) for each in parts)
     told = " / ".join(f"{clock:.1f}" if clock != "none" else clock for clock in clocks)
     clock = mhz(request.clock.exact_hz)
     return (
-        f"| {board} | {preset} | {best['takes']} | {clock} | {told} |\n",
+        f"| {board} | {preset} | {taken} | {there} | {plan} | {clock} | {told} |\n",
         f"- {preset} on {board}: {best['path']}\n",
     )
+
+
+def _planned(design: Design, board: str) -> Area:
+    """What the area model says of a design's cores and of the link that they share."""
+    cores = [*design.cores.values()] or [design]
+    built = (built_on(board_of(board), core, "uart", shared=k > 0) for k, core in enumerate(cores))
+    return sum((each.area for each in built), Area())
 
 
 def _found(request: Request, tools: Path, seed: int) -> dict[str, Any]:
@@ -82,11 +106,7 @@ def _found(request: Request, tools: Path, seed: int) -> dict[str, Any]:
     resources = utilisation_of(report, placed_cells(routed))["resources"]
     return {
         "mhz": min(clock["fmax_mhz"] for clock in timing_of(report, request.clock)),
-        "takes": ", ".join(
-            f"{each['used']} of {each['available']} {each['resource']}"
-            for each in resources
-            if each["resource"] in SHOWN
-        ),
+        "takes": resources,
         "path": worst_path(report, routed)["words"],
     }
 
@@ -101,13 +121,14 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.again:
         shutil.rmtree(arguments.work, ignore_errors=True)
+    head = HEAD.format(seeds=", ".join(map(str, arguments.seeds)))
     rows, paths = "", ""
     for board, preset in SUBJECTS:
         if arguments.presets and preset not in arguments.presets:
             continue
         row, path = measure(board, preset, arguments.seeds, arguments.work)
         rows, paths = rows + row, paths + path
-        arguments.o.write_text(f"{HEAD}{rows}\nSlowest paths of the best seeds:\n\n{paths}")
+        arguments.o.write_text(f"{head}{rows}\nSlowest paths of the best seeds:\n\n{paths}")
         print(row, end="", flush=True)
 
 

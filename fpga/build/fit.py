@@ -1,6 +1,7 @@
 """When a design has no room on a board: what overflows, and a smaller one that has."""
 
 import dataclasses
+import itertools
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,10 +13,21 @@ from fpga.build.reports import Need, needs_of
 from fpga.build.request import Request
 from fpga.build.steps import Steps
 from fpga.flow import run_tool, synthesise
+from gen.boards import Board
 from gen.design import Design, load_design
+from gen.plan import plan, plan_cores
+from spec import Accelerator
 from spec.errors import SpecError
 
-__all__ = ["DoesNotFit", "Watch", "no_room", "overflow", "smaller_ones", "smaller_that_fits"]
+__all__ = [
+    "DoesNotFit",
+    "Watch",
+    "no_room",
+    "overflow",
+    "planned",
+    "smaller_ones",
+    "smaller_that_fits",
+]
 
 MOST_TRIALS = 5
 PACKING_SECONDS = 600
@@ -35,6 +47,12 @@ SIZES = {
 """Kind of core -> fields of its description that halve its memories."""
 
 LEAST_SIZE = 16
+
+CHOSEN = {
+    *("rows", "columns", "value_columns", "buffers", "score_tiles", "logic_rows"),
+    *("units", "stream_words", "lanes"),
+}
+"""Fields of a configuration that the planner may choose anew; what the others say is kept."""
 
 
 class DoesNotFit(Exception):  # noqa: N818
@@ -96,10 +114,39 @@ def _numbers(values: Mapping[str, Any], fields: Sequence[str], prefix: str) -> d
     return {name: value for name, value in found.items() if isinstance(value, int)}
 
 
+def planned(design: Design, board: Board) -> list[dict[str, int]]:
+    """Settings of the planner's choice for the board, if it finds one, by its model of the area."""
+    kept = {
+        name: {key: value for key, value in core.hardware.items() if key not in CHOSEN}
+        for name, core in design.cores.items()
+    }
+    description = design.description
+    try:
+        if isinstance(description, Accelerator):
+            plans = plan_cores(design.name, description, board, kept)
+        else:
+            (only,) = kept
+            plans = {only: plan(design.name, description, board, kept[only])}
+    except SpecError:
+        return []
+    settings: dict[str, int] = {}
+    for name, each in plans.items():
+        prefix = f"{name}." if isinstance(description, Accelerator) else ""
+        was, found = design.cores[name], each.design
+        for key, value in found.hardware.items():
+            if value != was.hardware[key] and isinstance(value, int):
+                settings[f"{prefix}{key}"] = value
+        bits = getattr(found.description, "prob_bits", None)
+        if bits is not None and bits != was.description.prob_bits:
+            settings[f"{prefix}prob_bits"] = bits
+    return [settings] if settings else []
+
+
 def smaller_that_fits(
     design: Design,
     load: Callable[[dict[str, int]], Design],
     needs: Callable[[Design], Mapping[str, Need]],
+    first: Sequence[dict[str, int]] = (),
 ) -> dict[str, int] | None:
     """Settings of the first of a few smaller designs that has room, by its cells, if any has.
 
@@ -111,8 +158,10 @@ def smaller_that_fits(
         Gives the design of some settings; may refuse them.
     needs
         Gives what a design takes on the board.
+    first
+        Settings to try before all others.
     """
-    for trial, settings in enumerate(smaller_ones(design)):
+    for trial, settings in enumerate(itertools.chain(first, smaller_ones(design))):
         if trial == MOST_TRIALS:
             break
         try:
@@ -156,7 +205,8 @@ def no_room(
         with tempfile.TemporaryDirectory(prefix="chrysalis-") as folder:
             return _needs(dataclasses.replace(request, design=design), Path(folder))
 
-    found = smaller_that_fits(request.design, load, needs)
+    first = planned(request.design, board)
+    found = smaller_that_fits(request.design, load, needs, first)
     steps.end()
     nearest = (
         f"nearest that has room: {_as_settings(found)}"

@@ -5,25 +5,15 @@ from fractions import Fraction
 
 from fpga.boards import Facts, facts_of
 from fpga.build.board_top import BoardTop, BoardTopConfig
-from fpga.build.pll import MHZ, Clock, mhz, nearest_clock
+from fpga.build.pll import MHZ, Clock, fastest_up_to, mhz, nearest_clock
 from gen.boards import Board
 from gen.design import Design
+from gen.plan.rates import BUFFER_BYTES, baud_of, clock_of
 from gen.uart import uart_top
 from hw.bus.uart_top import LineConfig
-from hw.prim.target import Target
 from spec.errors import SpecError, check_range
 
 __all__ = ["MOST_SEEDS", "Request", "clock_mhz_of"]
-
-BAUDS = (12_000_000, 6_000_000, 3_000_000, 2_000_000, 1_000_000)
-"""Rates that the bridges of all boards give exactly, and that are tried in turn."""
-
-CLOCKS_PER_BIT = 8
-"""Of a rate that nobody asked for: a sender may be off by 3.9 % (docs/link.md)."""
-
-BUFFER_BYTES = {Target.ECP5: 2048}
-BUFFER_BYTES_ELSE = 512
-"""A block RAM of the family."""
 
 MOST_SEEDS = 100
 
@@ -71,15 +61,9 @@ class Request:
             The clock cannot be made, or not that rate of it.
         """
         facts = facts_of(board)
-        wanted = clock_mhz if clock_mhz is not None else _clock_mhz(design, board)
-        try:
-            clock = nearest_clock(facts.device.target, facts.oscillator_hz, wanted * MHZ)
-        except SpecError as error:
-            raise SpecError(f"--clock {mhz(wanted * MHZ)} --board {board.name}: {error}") from None
-        rates = [rate for rate in BAUDS if rate <= min(board.baud, clock.hz // CLOCKS_PER_BIT)]
-        default = BUFFER_BYTES.get(facts.device.target, BUFFER_BYTES_ELSE)
-        buffer = buffer_bytes if buffer_bytes is not None else default
-        chosen = baud if baud is not None else rates[0] if rates else clock.hz // CLOCKS_PER_BIT
+        clock = _clock(design, board, facts, clock_mhz)
+        buffer = buffer_bytes if buffer_bytes is not None else BUFFER_BYTES[facts.device.target]
+        chosen = baud if baud is not None else baud_of(board, clock.hz)
         try:
             line = LineConfig(clock_hz=clock.hz, baud=chosen, buffer_bytes=buffer)
         except SpecError as error:
@@ -100,11 +84,18 @@ class Request:
         return BoardTop(config, uart_top(self.design, self.line))
 
 
-def _clock_mhz(design: Design, board: Board) -> Fraction:
-    """The clock of a build that names none: that of the slowest of its cores."""
-    clocks = board.clock_mhz
-    kinds = [core.kind.name for core in design.cores.values()]
-    return Fraction(min(clocks.get(kind, clocks["other"]) for kind in kinds))
+def _clock(design: Design, board: Board, facts: Facts, asked: Fraction | None) -> Clock:
+    """The nearest to what is asked for; else the fastest that is no faster than planned."""
+    target, oscillator_hz = facts.device.target, facts.oscillator_hz
+    if asked is None:
+        kinds = [core.kind.name for core in design.cores.values()]
+        planned_hz = Fraction(str(clock_of(board.chip, kinds).mhz)) * MHZ
+        made = fastest_up_to(target, oscillator_hz, planned_hz)
+        return made or nearest_clock(target, oscillator_hz, planned_hz)
+    try:
+        return nearest_clock(target, oscillator_hz, asked * MHZ)
+    except SpecError as error:
+        raise SpecError(f"--clock {mhz(asked * MHZ)} --board {board.name}: {error}") from None
 
 
 def clock_mhz_of(text: str) -> Fraction:

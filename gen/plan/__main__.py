@@ -6,7 +6,7 @@ from gen.boards import BOARDS, board_of
 from gen.cli import Parser, add_design_arguments, run
 from gen.design import load_design
 from gen.plan.planner import plan, plan_cores
-from gen.plan.report import told, written, written_together
+from gen.plan.report import told, told_together, written, written_together
 from gen.settings import apply_settings
 from spec import Accelerator, SpecError
 from spec.errors import check_choice
@@ -37,7 +37,7 @@ def main() -> None:
             raise SpecError("--bus stream: the cores of an accelerator share one link; use uart")
         cores = plan_cores(design.name, design.description, board, hardware)
         if arguments.json:
-            print(json.dumps({name: told(each) for name, each in cores.items()}, indent=2))
+            print(json.dumps(told_together(design.name, cores), indent=2))
         else:
             print("\n".join(written_together(cores)))
         return

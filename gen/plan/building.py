@@ -1,20 +1,21 @@
 """A design on a board: its area with registers and link, its clock, and what of it is too much."""
 
 import contextlib
-import functools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
+from math import ceil
 from typing import Any, NamedTuple
 
 from gen.boards import Board
 from gen.design import Design
 from gen.devices import Chip, Resources
-from gen.plan.area import Area, joined_area, predicted_area
-from gen.plan.census import census
+from gen.plan.area import Area, family_of, joined_area
 from gen.plan.least import blocks_of
+from gen.plan.rates import BUFFER_BYTES, Clock, alone, baud_of, clock_of
+from gen.plan.rows import core_area
 from gen.plan.work import layer_bytes
 from hw.bus.link import LinkConfig, UartLinkConfig
-from hw.bus.uart import FEWEST_CLOCKS_PER_BIT, UartConfig
+from hw.bus.uart import UartConfig
 from hw.prim.target import Target
 from spec import SpecError
 
@@ -30,18 +31,26 @@ __all__ = [
     "streams_of",
 ]
 
-MARGINS: Mapping[str, float] = {
-    "logic_cells": 0.9,
-    "flip_flops": 0.9,
-    "multipliers": 1.0,
-    "block_rams": 1.0,
-    "single_port_rams": 1.0,
+MARGINS: Mapping[str, Mapping[str, float]] = {
+    "ecp5": {
+        "logic_cells": 0.9,
+        "flip_flops": 0.9,
+        # With the last ones taken, some lie far away from what they feed.
+        "multipliers": 0.9,
+        "block_rams": 1.0,
+        "single_port_rams": 1.0,
+    },
+    "ice40": {
+        # Designs that fill such a chip were routed, so that here only the model's error is left, a
+        # twentieth at worst and 3 % as a rule; whoever plans is told.
+        "logic_cells": 1.03,
+        "flip_flops": 0.9,
+        "multipliers": 1.0,
+        "block_rams": 1.0,
+        "single_port_rams": 1.0,
+    },
 }
 """Share of each resource that a plan may take: room for the model's error, and for the router."""
-
-ICE40_CELLS = 1.03
-"""The same of iCE40's logic cells. Designs that fill such a chip were routed, so that here only the
-model's error is left, a twentieth at worst and 3 % as a rule; whoever plans is told."""
 
 NAMES = {
     "logic_cells": "logic cells",
@@ -51,9 +60,6 @@ NAMES = {
     "single_port_rams": "single-port RAMs",
 }
 """Resources in words."""
-
-BUFFER_BYTES = {Target.ECP5: 2048, Target.ICE40: 512, Target.ICE40_HX: 512}
-"""Of the link: what fills a block memory."""
 
 LINK = Resources(logic_cells=1200, block_rams=2)
 """Of any link with registers and adapters, at least."""
@@ -72,6 +78,8 @@ class Overflow:
         Its name in words.
     needed, there
         How many are wanted, and how many may be taken.
+    total, others
+        How many the chip has, and how many of them the other cores take.
     at_least
         Whether it may be more than `needed`.
     """
@@ -79,6 +87,8 @@ class Overflow:
     resource: str
     needed: int
     there: int
+    total: int
+    others: int
     at_least: bool
 
     @property
@@ -87,8 +97,12 @@ class Overflow:
         return self.needed / max(1, self.there)
 
     def __str__(self) -> str:
-        least = "at least " if self.at_least else ""
-        return f"{least}{self.needed} {self.resource} of {self.there}"
+        text = f"{'at least ' if self.at_least else ''}{self.needed} {self.resource}"
+        if self.others:
+            return f"{text}, where the other cores leave {self.there}"
+        if self.there < self.total:
+            return f"{text}, where a plan takes {self.there} of {self.total} at most"
+        return f"{text} of {self.total}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,8 +138,8 @@ class Built:
     ----------
     design
         Name, description and configuration.
-    clock_mhz, guessed
-        One clock for the core and for what joins it to the line; whether nobody has measured it.
+    clock
+        One for the core, for what joins it to the line, and for cores beside it.
     area
         Of everything: core, registers, link.
     link
@@ -133,32 +147,33 @@ class Built:
     """
 
     design: Design
-    clock_mhz: float
-    guessed: bool
+    clock: Clock
     area: Area
     link: Link | None
 
 
-def built_on(board: Board, design: Design, bus: str, *, shared: bool = False) -> Built:
+def built_on(
+    board: Board,
+    design: Design,
+    bus: str,
+    *,
+    shared: bool = False,
+    kinds: Iterable[str] = (),
+) -> Built:
     """A core on a board, with registers and link where it has them and the bus is ``uart``.
 
-    A link that is `shared` was counted with another core.
+    A link that is `shared` was counted with another core. `kinds` are those of the cores beside it.
     """
     chip, kind = board.chip, design.kind.name
-    target, clocks, streams = chip.target, chip.clocks_mhz, None
+    target, streams = chip.target, None
     if bus == "uart":
         with contextlib.suppress(SpecError):  # a core that has bare streams only
             streams = streams_of(design)
     if streams is None:
-        return Built(
-            design=design,
-            clock_mhz=clocks[kind],
-            guessed=kind in chip.guessed,
-            area=_core_area(design, target),
-            link=None,
-        )
-    clock_mhz = min(clocks[kind], clocks["link"])
-    config = _link_config(streams, board, round(clock_mhz * 1_000_000))
+        clock = alone(chip, kind)
+        return Built(design=design, clock=clock, area=core_area(design, target), link=None)
+    clock = clock_of(chip, {kind, *kinds})
+    config = _link_config(streams, board, round(clock.mhz * 1_000_000))
     into, out = streams.layer_bytes
     link = Link(
         baud=config.uart.baud,
@@ -166,13 +181,8 @@ def built_on(board: Board, design: Design, bus: str, *, shared: bool = False) ->
         bytes_out=out,
         area=_area_of_link(config, target, shared),
     )
-    return Built(
-        design=design,
-        clock_mhz=clock_mhz,
-        guessed=bool({kind, "link"} & {*chip.guessed}),
-        area=_core_area(design, target) + link.area,
-        link=link,
-    )
+    area = core_area(design, target) + link.area
+    return Built(design=design, clock=clock, area=area, link=link)
 
 
 class Streams(NamedTuple):
@@ -204,15 +214,10 @@ def streams_of(design: Design) -> Streams:
     )
 
 
-@functools.lru_cache(maxsize=16)
-def _core_area(design: Design, target: Target) -> Area:
-    return predicted_area(census(design.unit(), target), target)
-
-
 def _link_config(streams: Streams, board: Board, clock_hz: int) -> UartLinkConfig:
     widths = streams.widths
     return UartLinkConfig(
-        uart=UartConfig(clock_hz=clock_hz, baud=min(board.baud, clock_hz // FEWEST_CLOCKS_PER_BIT)),
+        uart=UartConfig(clock_hz=clock_hz, baud=baud_of(board, clock_hz)),
         link=LinkConfig(
             send_widths=widths[0],
             receive_widths=widths[1],
@@ -229,12 +234,10 @@ def _area_of_link(config: UartLinkConfig, target: Target, shared: bool) -> Area:
     return area if shared else area + Area(block_rams=2 * blocks)
 
 
-def most_of(chip: Chip, resource: str) -> int:
-    """How many of a resource a plan may take."""
-    share = MARGINS[resource]
-    if resource == "logic_cells" and chip.target is not Target.ECP5:
-        share = ICE40_CELLS
-    return int(getattr(chip.resources, resource) * share)
+def most_of(chip: Chip) -> Resources:
+    """How many of each resource a plan may take."""
+    shares, there = MARGINS[family_of(chip.target)], chip.resources
+    return Resources(**{name: ceil(getattr(there, name) * each) for name, each in shares.items()})
 
 
 def overflow_of(
@@ -243,12 +246,16 @@ def overflow_of(
     """The resource of which most is lacking, if any, `beside` what others take."""
     worst: Overflow | None = None
     for field in fields(Resources):
-        there, needed = most_of(chip, field.name), getattr(taken, field.name)
-        if beside is not None:
-            there = max(0, there - getattr(beside, field.name))
-        if needed > there:
+        most, needed = getattr(most_of(chip), field.name), getattr(taken, field.name)
+        others = getattr(beside, field.name) if beside is not None else 0
+        if needed > most - others:
             found = Overflow(
-                resource=NAMES[field.name], needed=needed, there=there, at_least=at_least
+                resource=NAMES[field.name],
+                needed=needed,
+                there=max(0, most - others),
+                total=getattr(chip.resources, field.name),
+                others=others,
+                at_least=at_least,
             )
             if worst is None or found.share > worst.share:
                 worst = found

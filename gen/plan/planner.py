@@ -1,5 +1,6 @@
 """The planner: the fastest configuration of a description that fits a board."""
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
@@ -7,8 +8,9 @@ from typing import Any
 from gen.boards import BOARDS, Board, board_of
 from gen.design import Design
 from gen.devices import Resources
+from gen.kinds import kind_of
 from gen.plan.area import Area
-from gen.plan.building import LINK, Built, Overflow, built_on, overflow_of
+from gen.plan.building import LINK, Built, Overflow, built_on, most_of, overflow_of
 from gen.plan.search import Candidate, Search, search_of
 from gen.plan.work import Work, work_of
 from hw.prim.target import Target
@@ -52,12 +54,15 @@ class Plan:
     @property
     def microseconds(self) -> float:
         """Time of the layer on the core."""
-        return self.work.cycles / self.built.clock_mhz
+        return self.work.cycles / self.built.clock.mhz
 
     @property
     def multiplier_kind(self) -> str:
         """What multiplies."""
-        return "look-up tables" if self.board.chip.target is Target.ICE40_HX else "DSP cells"
+        if self.board.chip.target is Target.ICE40_HX:
+            return "look-up tables"
+        logic = getattr(self.design.config, "logic_rows", 0)
+        return "DSP cells and look-up tables" if logic else "DSP cells"
 
 
 def plan(
@@ -92,7 +97,9 @@ def plan(
     """
     board = board_of(board) if isinstance(board, str) else board
     search = search_of(description, hardware or {}, board.chip.target)
-    return _Choice(name, search, board, bus).plan()
+    choice = _Choice(name, search, board, bus)
+    choice.choose()
+    return choice.plan()
 
 
 def plan_cores(
@@ -104,7 +111,8 @@ def plan_cores(
     """The same for several cores behind one link, by name.
 
     One after the other takes the fastest configuration that leaves room for the smallest of those
-    after it; the first has the link's cells among its own.
+    after it; the first has the link's cells among its own. Multipliers that a core takes where it
+    could do with logic, at the same speed, it leaves to those after it.
 
     Raises
     ------
@@ -119,18 +127,16 @@ def plan_cores(
             board,
             "uart",
             shared=number > 0,
+            kinds=tuple(kind_of(each).name for each in accelerator.cores.values()),
         )
         for number, (core, description) in enumerate(accelerator.cores.items())
     }
-    waiting = {core: choice.smallest().area for core, choice in choices.items()}
-    found: dict[str, Plan] = {}
-    for core, choice in choices.items():
-        del waiting[core]
-        choice.beside = sum(
-            (*waiting.values(), *(each.built.area for each in found.values())), Area()
-        ).resources
-        found[core] = choice.plan()
-    return found
+    queue = [*choices.values()]
+    for number, choice in enumerate(queue):
+        choice.before = queue[:number]
+        choice.after = [each.smallest.area for each in queue[number + 1 :]]
+        choice.choose()
+    return {core: choice.plan() for core, choice in choices.items()}
 
 
 class _Choice:
@@ -141,38 +147,101 @@ class _Choice:
     beside that.
     """
 
-    def __init__(self, name: str, search: Search, board: Board, bus: str, *, shared: bool = False):
+    def __init__(
+        self,
+        name: str,
+        search: Search,
+        board: Board,
+        bus: str,
+        *,
+        shared: bool = False,
+        kinds: tuple[str, ...] = (),
+    ):
         self.name, self.search, self.board, self.bus = name, search, board, bus
-        self.shared = shared
-        self.beside = Resources()
+        self.shared, self.kinds = shared, kinds
+        self.before: list[_Choice] = []
+        """Cores on the same chip that have been chosen, and can give multipliers up."""
+        self.after: list[Area] = []
+        """What those take at least that have not been."""
         self.candidates = search.ranked()
         self.refused: list[tuple[Candidate, Overflow]] = []
         self.beyond: dict[Any, Resources] = {}
         self.hopeless: dict[Any, tuple[Candidate, Overflow]] = {}
 
-    def plan(self) -> Plan:
-        """The first that fits, or an error."""
+    def choose(self) -> None:
+        """Take the first that fits, or say that none does; others then leave it what it takes."""
         for candidate in self.candidates:
             if candidate.description in self.hopeless:
                 continue
+            candidate = self._relieved(candidate, self._least(candidate))
             overflow = self._overflow(self._least(candidate), at_least=True)
             if overflow is None:
                 candidate = self.search.settled(candidate)
+                candidate = self._relieved(candidate, self._built(candidate).area)
                 built = self._built(candidate)
                 overflow = self._overflow(built.area)
                 if overflow is None:
-                    return self._chosen(candidate, built)
+                    self.candidate, self.built = candidate, built
+                    for other, less in self._left(built.area):
+                        other.candidate, other.built = less, other._built(less)
+                    return
                 self._learn(candidate)
             self.refused.append((candidate, overflow))
         raise SpecError(self._refusal())
 
-    def _overflow(self, taken: Any, *, at_least: bool = False) -> Overflow | None:
-        return overflow_of(taken, self.board.chip, beside=self.beside, at_least=at_least)
+    def plan(self) -> Plan:
+        """What was chosen, its work, and what stopped the next step up."""
+        chosen = self.candidate
+        faster = [each for each in self.refused if each[0].cycles < chosen.cycles]
+        step, limit = min(faster, key=lambda each: each[1].share, default=(None, None))
+        return Plan(
+            board=self.board,
+            label=chosen.label,
+            built=self.built,
+            work=work_of(chosen.description, self.built.design.config),
+            limit=limit,
+            next_label=step.label if step else None,
+        )
 
+    @functools.cached_property
     def smallest(self) -> Built:
         """The smallest of the description as it is."""
-        same = [each for each in self.candidates if each.description == self.search.description]
-        return self._built(self.search.settled(min(same, key=lambda each: each.size)))
+        return self._built(self._smallest(self.search.description))
+
+    def _smallest(self, description: Any) -> Candidate:
+        """The smallest of a description, its multipliers no more than the chip has."""
+        same = [each for each in self.candidates if each.description == description]
+        found = self.search.settled(min(same, key=lambda each: each.size))
+        return self._relieved(found, self._built(found).area)
+
+    # --- room ---
+
+    def _overflow(self, taken: Any, *, at_least: bool = False) -> Overflow | None:
+        beside = self._beside(taken)
+        return overflow_of(taken, self.board.chip, beside=beside, at_least=at_least)
+
+    def _relieved(self, candidate: Candidate, taken: Any) -> Candidate:
+        """A candidate that takes more multipliers than there are, with as many less as can be."""
+        there = most_of(self.board.chip).multipliers - self._beside(taken).multipliers
+        return self.search.relieved(candidate, taken.multipliers - there)
+
+    def _beside(self, taken: Any) -> Resources:
+        """What the other cores on the chip take if they are to leave so many multipliers."""
+        less = dict(self._left(taken))
+        areas = [other._built(less.get(other, other.candidate)).area for other in self.before]
+        return sum((*self.after, *areas), Area()).resources
+
+    def _left(self, taken: Any) -> list[tuple["_Choice", Candidate]]:
+        """Cores that were chosen which are to take fewer multipliers, and what they become."""
+        found = []
+        total = sum((*self.after, *(other.built.area for other in self.before)), Area())
+        lacking = taken.multipliers + total.multipliers - most_of(self.board.chip).multipliers
+        for other in self.before:
+            less = other.search.relieved(other.candidate, lacking)
+            if less is not other.candidate:
+                lacking -= other.built.area.multipliers - other._built(less).area.multipliers
+                found.append((other, less))
+        return found
 
     def _least(self, candidate: Candidate) -> Resources:
         """What a candidate takes at least, with its link."""
@@ -184,15 +253,14 @@ class _Choice:
 
     def _built(self, candidate: Candidate) -> Built:
         design = Design.of(self.name, candidate.description, **candidate.hardware)
-        return built_on(self.board, design, self.bus, shared=self.shared)
+        return built_on(self.board, design, self.bus, shared=self.shared, kinds=self.kinds)
 
     def _learn(self, failed: Candidate) -> None:
         """Count the gates of the smallest of a description, once."""
         description = failed.description
         if description in self.beyond:
             return
-        same = [each for each in self.candidates if each.description == description]
-        smallest = self.search.settled(min(same, key=lambda each: each.size))
+        smallest = self._smallest(description)
         area = self._built(smallest).area
         least = self._least(smallest)
         self.beyond[description] = _each(area, least, lambda a, b: max(0, a - b))
@@ -200,25 +268,14 @@ class _Choice:
         if lacking is not None and self.search.grows(lacking.resource):
             self.hopeless[description] = smallest, lacking
 
-    def _chosen(self, candidate: Candidate, built: Built) -> Plan:
-        faster = [each for each in self.refused if each[0].cycles < candidate.cycles]
-        step, limit = min(faster, key=lambda each: each[1].share, default=(None, None))
-        return Plan(
-            board=self.board,
-            label=candidate.label,
-            built=built,
-            work=work_of(candidate.description, built.design.config),
-            limit=limit,
-            next_label=step.label if step else None,
-        )
-
     def _refusal(self) -> str:
         """What lacks whatever comes nearest, and the smallest board that has it."""
         found = [*self.hopeless.values()] or self.refused
-        nearest, overflow = min(found, key=lambda each: each[1].share)
+        nearest, overflow = min(found, key=lambda each: (each[1].share, each[0].size))
+        nearest = self.search.settled(nearest)
+        overflow = self._overflow(self._built(nearest).area) or overflow
         text = f"--board {self.board.name}: {self.name} does not fit: "
         text += f"{nearest.label} would take {overflow}"
-        nearest = self.search.settled(nearest)
         cells = self.board.chip.resources.logic_cells
         for other in sorted(BOARDS.values(), key=lambda each: each.chip.resources.logic_cells):
             if other.chip.resources.logic_cells > cells:

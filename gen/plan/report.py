@@ -10,7 +10,7 @@ from gen.plan.building import NAMES
 from gen.plan.planner import Plan
 from gen.plan.work import Phase
 
-__all__ = ["told", "written", "written_together"]
+__all__ = ["told", "told_together", "written", "written_together"]
 
 BAR = 60
 """Characters of a time line."""
@@ -33,8 +33,9 @@ def told(plan: Plan) -> dict[str, Any]:
         "configuration": plan.design.hardware,
         "label": plan.label,
         "multiplier_kind": plan.multiplier_kind,
-        "clock_mhz": plan.built.clock_mhz,
-        "clock_guessed": plan.built.guessed,
+        "clock_mhz": plan.built.clock.mhz,
+        "clock_reason": plan.built.clock.reason,
+        "clock_guessed": plan.built.clock.guessed,
         "cycles": plan.work.cycles,
         "cycles_each_further": plan.work.each_further,
         "microseconds": plan.microseconds,
@@ -60,10 +61,11 @@ def told(plan: Plan) -> dict[str, Any]:
 def written(plan: Plan) -> list[str]:
     """The plan in lines of text."""
     work, link = plan.work, plan.built.link
-    clock = f"{plan.built.clock_mhz:g} MHz" + (", a guess" if plan.built.guessed else "")
+    clock = plan.built.clock
     lines = [
         f"{plan.design.name} on {plan.board.name}, {plan.board.chip.name}",
-        f"  {plan.label}; products by {plan.multiplier_kind}; {clock}",
+        f"  {plan.label}; products by {plan.multiplier_kind}",
+        f"  {clock.mhz:g} MHz: {clock.reason}" + (", a guess" if clock.guessed else ""),
         "",
         *_area(plan),
         "",
@@ -78,12 +80,26 @@ def written(plan: Plan) -> list[str]:
     return lines + _time_line(plan)
 
 
+def told_together(name: str, cores: Mapping[str, Plan]) -> dict[str, Any]:
+    """Plans of cores on one chip as plain data."""
+    first = next(iter(cores.values()))
+    return {
+        "name": name,
+        "kind": "accelerator",
+        "board": first.board.name,
+        "device": first.board.chip.name,
+        "clock_mhz": first.built.clock.mhz,
+        "area": dataclasses.asdict(_total(cores)),
+        "available": dataclasses.asdict(first.board.chip.resources),
+        "cores": {core: told(each) for core, each in cores.items()},
+    }
+
+
 def written_together(cores: Mapping[str, Plan]) -> list[str]:
     """Plans of cores on one chip, and what they take together."""
     lines = [line for each in cores.values() for line in [*written(each), ""]]
-    first = next(iter(cores.values()))
-    there, total = first.board.chip.resources, sum((c.built.area for c in cores.values()), Area())
-    lines.append("together")
+    there, total = next(iter(cores.values())).board.chip.resources, _total(cores)
+    lines.append(f"{' and '.join(cores)} together, behind one link")
     for field in dataclasses.fields(Resources):
         has, takes = getattr(there, field.name), getattr(total, field.name)
         if has:
@@ -91,10 +107,14 @@ def written_together(cores: Mapping[str, Plan]) -> list[str]:
     return lines
 
 
+def _total(cores: Mapping[str, Plan]) -> Area:
+    return sum((each.built.area for each in cores.values()), Area())
+
+
 def _further(plan: Plan) -> str:
     more = plan.work.each_further
     return (
-        "" if more is None else f"; each further one {more}, {_time(more / plan.built.clock_mhz)}"
+        "" if more is None else f"; each further one {more}, {_time(more / plan.built.clock.mhz)}"
     )
 
 
@@ -116,17 +136,22 @@ def _area(plan: Plan) -> list[str]:
 
 def _limit(plan: Plan) -> str:
     """What keeps the layer from being faster."""
-    core = f"{plan.limit.resource} of the chip" if plan.limit else "the largest that can be made"
+    core = f"{plan.limit.resource} of the chip" if plan.limit else "nothing of the chip"
     if plan.built.link is not None and plan.built.link.seconds * 1e6 > plan.microseconds:
         times = plan.built.link.seconds * 1e6 / plan.microseconds
-        return f"the link, {times:.3g} times as long as the core; of the core: {core}"
+        return f"the link, {_number(times)} times as long as the core; of the core: {core}"
     return core
 
 
 def _next(plan: Plan) -> str:
     if plan.next_label is None:
-        return "none: no configuration is faster"
+        return "none, no configuration is faster"
     return f"{plan.next_label}: {plan.limit}"
+
+
+def _number(number: float) -> str:
+    """Three digits, or all before the point."""
+    return f"{number:.0f}" if number >= 100 else f"{number:.3g}"
 
 
 def _time(microseconds: float) -> str:
@@ -141,7 +166,7 @@ def _time_line(plan: Plan) -> list[str]:
     """A bar for each phase, darker where it works for more of the time."""
     work = plan.work
     end = max(phase.end for phase in work.phases)
-    lines = [f"  {work.shown}, {end} cycles; each character is {end / BAR:.3g}"]
+    lines = [f"  {work.shown}, {end} cycles; each character is {_number(end / BAR)}"]
     return lines + [
         f"  {phase.name:13} |{_bar(phase, end)}| {phase.first} to {phase.end}"
         for phase in work.phases

@@ -14,7 +14,7 @@ import numpy as np
 
 from gen.devices import Resources
 from gen.kinds import kind_of
-from gen.plan.least import attention_least, butterfly_least
+from gen.plan.least import attention_least, butterfly_least, row_multipliers
 from hw.attention.config import SLACK_TILES, AttentionConfig
 from hw.attention.mac_array import SIDES
 from hw.butterfly.config import UNITS
@@ -106,6 +106,10 @@ class Search(ABC):
         """The candidate with what is worth working out only for one that may be taken."""
         return candidate
 
+    def relieved(self, candidate: Candidate, multipliers: int) -> Candidate:
+        """The candidate with so many multipliers fewer, or as many as can be; no slower."""
+        return candidate
+
     def grows(self, resource: str) -> bool:
         """Whether the smallest candidate takes least of a resource, by its name in words."""
         return True
@@ -124,7 +128,7 @@ def _rank(candidate: Candidate) -> tuple[Any, ...]:
 
 
 class AttentionSearch(Search):
-    """Sides of the arrays, sets of operands, places of the score ring, width of weights."""
+    """Sides of the arrays, sets of operands, score ring, rows of logic, width of weights."""
 
     description: Attention
 
@@ -133,7 +137,10 @@ class AttentionSearch(Search):
         layer = self.description
         share, fullest = self._density()
         values = [side for side in SIDES if layer.columns % side == 0]
-        for rows in self.choices("rows", _sides(layer.queries)):
+        # Of logic there may be no more rows than there are.
+        logic = self.fixed.get("logic_rows", 0)
+        sides = tuple(side for side in _sides(layer.queries) if side >= logic) or (SIDES[-1],)
+        for rows in self.choices("rows", sides):
             for columns in self.choices("columns", _sides(layer.keys)):
                 for value_columns in self.choices("value_columns", tuple(values)):
                     for buffers in self.choices("buffers", (1, 2) if layer.heads > 1 else (1,)):
@@ -155,10 +162,12 @@ class AttentionSearch(Search):
         return found + [
             dataclasses.replace(
                 each,
-                description=dataclasses.replace(self.description, prob_bits=bits),
-                label=f"{each.label}, weights of {bits} bits",
+                description=layer,
+                label=self._label(layer, each.hardware),
             )
-            for bits in PROB_BITS[1:]
+            for layer in (
+                dataclasses.replace(self.description, prob_bits=bits) for bits in PROB_BITS[1:]
+            )
             for each in found
         ]
 
@@ -185,7 +194,6 @@ class AttentionSearch(Search):
     def _candidate(self, config: AttentionConfig, share: float, fullest: float) -> Candidate:
         layer, dims = config.layer, config.layer.head_dim
         products = config.rows * (config.columns + config.value_columns)
-        sets = f", {config.buffers} sets of operands" if config.buffers > 1 else ""
         hardware = {
             **self.fixed,
             "rows": config.rows,
@@ -193,8 +201,8 @@ class AttentionSearch(Search):
             "value_columns": config.value_columns,
             "buffers": config.buffers,
         }
-        # A tile's cycles in the slower array; keys and values are loaded once a head of theirs.
-        pace = max(dims, config.tile.words, config.groups * max(config.rows, config.columns), 5)
+        # Keys and values are loaded once a head of theirs.
+        pace = _pace(config)
         of_keys = config.key_tiles * max(dims, config.columns * config.groups)
         load = max(config.row_blocks * dims, of_keys / layer.groups)
         work = share * config.row_blocks * config.key_tiles * pace
@@ -207,9 +215,19 @@ class AttentionSearch(Search):
             hardware=hardware,
             cycles=cycles,
             size=products * config.buffers,
-            label=f"arrays of {config.rows} x {config.columns}, "
-            f"{_many(config.value_columns, 'value column')}{sets}",
+            label=self._label(layer, hardware),
         )
+
+    def _label(self, layer: Attention, hardware: Mapping[str, Any]) -> str:
+        parts = [f"arrays of {hardware['rows']} x {hardware['columns']}"]
+        parts.append(_many(hardware["value_columns"], "value column"))
+        if hardware["buffers"] > 1:
+            parts.append(f"{hardware['buffers']} sets of operands")
+        if logic := hardware.get("logic_rows"):
+            parts.append(f"{_many(logic, 'score row')} of logic")
+        if layer.prob_bits != self.description.prob_bits:
+            parts.append(f"weights of {layer.prob_bits} bits")
+        return ", ".join(parts)
 
     def least(self, candidate: Candidate) -> Resources:
         """By the sizes of its memories and arrays, its score ring as shallow as it may become."""
@@ -217,6 +235,23 @@ class AttentionSearch(Search):
         if self._ring_is_known(layer):
             hardware = {**hardware, "score_tiles": SLACK_TILES}
         return attention_least(AttentionConfig(layer=layer, **hardware), self.target)
+
+    def relieved(self, candidate: Candidate, multipliers: int) -> Candidate:
+        """With as few rows of the score array made of logic as save them, if the user set none.
+
+        Of an array that waits half of the time for the value array, none: one of half the rows
+        would be as fast.
+        """
+        config = AttentionConfig(layer=candidate.description, **candidate.hardware)
+        each = row_multipliers(config.columns, self.target)
+        if multipliers <= 0 or not each or "logic_rows" in self.fixed:
+            return candidate
+        if 2 * config.layer.head_dim <= _pace(config):
+            return candidate
+        rows = min(config.rows, config.logic_rows + -(-multipliers // each))
+        hardware = {**candidate.hardware, "logic_rows": rows}
+        label = self._label(config.layer, hardware)
+        return dataclasses.replace(candidate, hardware=hardware, label=label)
 
     def grows(self, resource: str) -> bool:
         """Memories do not: a wider one may take fewer blocks."""
@@ -242,6 +277,12 @@ class AttentionSearch(Search):
             return candidate
         hardware = {**candidate.hardware, "score_tiles": places}
         return dataclasses.replace(candidate, hardware=hardware)
+
+
+def _pace(config: AttentionConfig) -> int:
+    """A tile's cycles in the slower array."""
+    of_values = config.groups * max(config.rows, config.columns)
+    return max(config.layer.head_dim, config.tile.words, of_values, 5)
 
 
 def _sides(length: int) -> tuple[int, ...]:
@@ -300,8 +341,9 @@ class ButterflySearch(Search):
                 )
 
     def least(self, candidate: Candidate) -> Resources:
-        """By its units."""
-        return butterfly_least(candidate.hardware["units"], self.target)
+        """By its units, banks and weights."""
+        config = kind_of(self.description).configure(self.description, candidate.hardware)
+        return butterfly_least(config, self.target)
 
 
 SEARCHES: Mapping[type, type[Search]] = {

@@ -1,8 +1,6 @@
 """Presets that fill a small board, link included: what `fpga.build` makes a bitstream of.
 
-Larger boards take the presets of `gen.presets.accelerator`; either iCE40 takes `softmax_ice40`. An
-ECP5-25F has 28 multipliers and 56 block RAMs: arrays of 4 x 4 would take 39 multipliers, and 512
-keys and queries of 64 words each 78 memories.
+Larger boards take the presets of `gen.presets.accelerator`; either iCE40 takes `softmax_ice40`.
 """
 
 from gen.presets.preset import Preset
@@ -24,11 +22,11 @@ PRESETS = {
         hardware={"rows": 1, "columns": 2, "value_columns": 1},
     ),
     "attention_25f": Preset(
-        summary="four heads of 512 x 32 on 4 x 2 arrays, causal or by columns: for an ECP5-25F",
+        summary="four heads of 512 x 64 on 4 x 4 arrays, causal: fills an ECP5-25F, link included",
         description=Attention(
-            heads=4, queries=512, keys=512, head_dim=32,
-            mask=causal(), masks=("generator", "columns"),
+            heads=4, queries=512, keys=512, head_dim=64, mask=causal(),
         ),
-        hardware={"rows": 4, "columns": 2, "value_columns": 2},
+        # Scores are made by logic: of 39 multipliers the chip has 28. All 56 block RAMs are taken.
+        hardware={"rows": 4, "columns": 4, "value_columns": 4, "logic_rows": 4},
     ),
 }  # fmt: skip

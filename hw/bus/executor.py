@@ -157,7 +157,11 @@ class Executor(wiring.Component):
         self.end = Signal(length)
         self.word = Signal(8 * config.word_bytes, reset_less=True)
         self.left = Signal(range(config.word_bytes + 1))
+        # States that change `word`, offer it or replace it, each from a register of its own: what
+        # they drive is as wide as a word.
         self.shifts, self.loads = Signal(), Signal()
+        self.feed = Signal()
+        self.taking = Signal()
         self.source: Any = Signal(From)
         self.waited = Signal(range(config.ram.latency + 1))
         self.then = Signal(Then)
@@ -171,7 +175,6 @@ class Executor(wiring.Component):
         self.byte = Signal(8, reset_less=True)
         # In EMIT.
         self.emits = Signal()
-        self.feed = Signal()
         self.fed = Signal()
         self.take = Signal()
         self.taken = Signal()
@@ -218,7 +221,9 @@ class Executor(wiring.Component):
             self.said.eq(said[which_said]),
             self.all_said.eq(which_said == len(said)),
         ]
+        m.d.comb += self.take.eq(self.taking & ~self._stops)
         m.d.sync += [
+            *(each.eq(0) for each in (self.shifts, self.loads, self.feed, self.taking)),
             self.counts.eq(0),
             self.waits.eq(0),
             self.count.eq(self.count + self.counts),
@@ -265,10 +270,10 @@ class Executor(wiring.Component):
                 with m.Case(state):
                     m.next = state.name
 
-    def _shift(self, m: Module) -> None:
-        """The next byte comes in above, the lowest is gone."""
-        m.d.comb += self.shifts.eq(1)
-        m.d.sync += self.left.eq(self.left - 1)
+    @property
+    def _stops(self) -> Value:
+        """Whether no word is taken any more."""
+        return self.enough | self.patience[-1]
 
     def _choose_source(self, m: Module) -> None:
         """What the next state that loads `word` takes: `then` says from afar which that is."""
@@ -314,14 +319,19 @@ class Executor(wiring.Component):
         with m.State("FETCH"):
             m.d.sync += self.waited.eq(self.waited + 1)
             with m.If(self.waited == self.config.ram.latency - 1):
+                m.d.sync += self.shifts.eq(1)
                 m.next = "CATCH"
             with m.If((self.then == Then.FEED) & self.at_end & (self.waited == 1)):
                 # The request ends within a word.
-                m.d.sync += self.status.eq(Status.BAD_REQUEST)
+                m.d.sync += [self.status.eq(Status.BAD_REQUEST), self.shifts.eq(0)]
                 m.next = "ANSWER"
         with m.State("CATCH"):
-            self._shift(m)
-            m.d.sync += [self.waited.eq(0), self.at.eq(self.at + 1)]
+            m.d.sync += [
+                self.left.eq(self.left - 1),
+                self.waited.eq(0),
+                self.at.eq(self.at + 1),
+                self.feed.eq(self.is_last & (self.then == Then.FEED)),
+            ]
             m.next = "FETCH"
             with m.If(self.is_last):
                 self._go_on(m, Then.LOOK, Then.ACT, Then.FEED, Then.NONCE)
@@ -428,24 +438,24 @@ class Executor(wiring.Component):
             with m.Else():
                 self._through(m, "FETCH", sizes[self.which], Then.FEED)
         with m.State("FEED"):
-            m.d.comb += self.feed.eq(1)
             with m.If(self.fed):
                 m.d.sync += self.counts.eq(1)
                 m.next = "NEXT"
             with m.Elif(self.patience[-1]):
                 m.next = "ANSWER"
             with m.Else():
-                m.d.sync += self.waits.eq(1)
+                m.d.sync += [self.waits.eq(1), self.feed.eq(1)]
 
     def _answer(self, m: Module) -> None:
-        """ANSWER with a head; the BODY follows if all went well.
+        """ANSWER with a HEAD; the BODY follows if all went well.
 
         LOAD, EMIT and SHIFT: the `left` lowest bytes of `word` go into the answer, or the CRC.
         """
         with m.State("ANSWER"):
             m.d.comb += [self.clear.eq(1), self.crc_clear.eq(1)]
-            m.d.sync += self.ends.eq(0)
-            m.d.comb += self.loads.eq(1)
+            m.d.sync += [self.ends.eq(0), self.loads.eq(1)]
+            m.next = "HEAD"
+        with m.State("HEAD"):
             self._through(m, "LOAD", HEAD_BYTES, Then.BODY)
         with m.State("LOAD"):
             m.d.sync += self.byte.eq(Mux(self.ends, self.crc_register[:8], self.word[:8]))
@@ -453,16 +463,18 @@ class Executor(wiring.Component):
                 m.d.sync += self.emits.eq(1)
                 m.next = "EMIT"
         with m.State("EMIT"), m.If(self.encode.ready):
-            m.d.sync += self.emits.eq(0)
+            m.d.sync += [self.emits.eq(0), self.shifts.eq(1)]
             m.next = "SHIFT"
         with m.State("SHIFT"):
-            self._shift(m)
+            m.d.sync += [
+                self.left.eq(self.left - 1),
+                self.loads.eq(self.is_last & ((self.then == Then.BODY) | (self.then == Then.SAY))),
+            ]
             m.next = "LOAD"
             with m.If(self.is_last):
                 self._go_on(m, Then.BODY, Then.SAY, Then.MORE, Then.TAIL, Then.FINISH)
         with m.State("BODY"):
             m.next = "TAIL"
-            m.d.comb += self.loads.eq(1)
             with m.If(self.status == Status.OK), m.Switch(self.kind):
                 with m.Case(Kind.IDENTIFY):
                     # What follows the nonce is fetched too, until the nonce is lowest.
@@ -481,7 +493,6 @@ class Executor(wiring.Component):
         with m.State("NONCE"):
             self._through(m, "LOAD", NONCE_BYTES, Then.SAY)
         with m.State("SAY"):
-            m.d.comb += self.loads.eq(1)
             with m.If(self.all_said):
                 m.next = "TAIL"
             with m.Else():
@@ -492,18 +503,16 @@ class Executor(wiring.Component):
         """TAKE words from the core, as long as MORE are asked for, are there and have room."""
         sizes = Array([Const(each) for each in self.config.receive_bytes] or [Const(1)])
         with m.State("MORE"):
+            m.d.sync += [self.loads.eq(1), self.taking.eq(1)]
             m.next = "TAKE"
         with m.State("TAKE"):
-            m.d.comb += self.loads.eq(1)
-            with m.If(self.enough | self.patience[-1]):
+            with m.If(self._stops):
                 m.next = "TAIL"
+            with m.Elif(self.taken):
+                m.d.sync += self.counts.eq(1)
+                self._through(m, "LOAD", sizes[self.which], Then.MORE)
             with m.Else():
-                m.d.comb += self.take.eq(1)
-                with m.If(self.taken):
-                    m.d.sync += self.counts.eq(1)
-                    self._through(m, "LOAD", sizes[self.which], Then.MORE)
-                with m.Else():
-                    m.d.sync += self.waits.eq(1)
+                m.d.sync += [self.waits.eq(1), self.loads.eq(1), self.taking.eq(1)]
 
     def _end(self, m: Module) -> None:
         """TAIL: the CRC. FINISH the answer, SEND it, WAIT until it is sent."""

@@ -11,7 +11,7 @@ from hw.butterfly.timing import ButterflyTiming
 from hw.butterfly.turned_twiddles import TurnedTwiddleConfig, TurnedTwiddles
 from hw.butterfly.twiddles import Twiddles
 from hw.lib.credit import Push, PushSignature
-from hw.lib.operand import Operand, OperandConfig
+from hw.lib.operand import Operand
 from hw.lib.pipe import Pipe, delay
 
 __all__ = ["Coefficients"]
@@ -63,13 +63,6 @@ class Coefficients(wiring.Component):
         if config.bpmm:
             members["i_weights"] = In(stream.Signature(config.weights_shape))
         super().__init__(members)
-
-    @property
-    def operand(self) -> OperandConfig:
-        """The memory of matrices: a word holds the blocks of all units."""
-        config = self.timing.config
-        width = config.block_shape.size * config.units
-        return OperandConfig(width=width, depth=self.timing.weight_lines, sets=config.weight_sets)
 
     def elaborate(self, platform: object) -> Module:
         """Look both up in time, and choose."""
@@ -131,7 +124,7 @@ class Coefficients(wiring.Component):
     def _blocks(self, m: Module, at: int) -> list[list[Value]]:
         """Weights, to be chosen at a place."""
         config = self.timing.config
-        m.submodules.weights = weights = Operand(self.operand)
+        m.submodules.weights = weights = Operand(self.timing.weights)
         i_weights: Any = self.i_weights
         m.d.comb += [
             weights.i.valid.eq(i_weights.valid),

@@ -11,6 +11,7 @@ from hw.butterfly.config import MAX_BATCH, ButterflyConfig
 from hw.butterfly.turned_twiddles import TurnedTwiddleConfig
 from hw.butterfly.twiddles import TwiddleConfig
 from hw.lib.credit import CreditFifoConfig
+from hw.lib.operand import OperandConfig
 from hw.lib.stream import SkidBufferConfig
 
 __all__ = ["JOBS", "LOAD_LATENCY", "ButterflyTiming"]
@@ -211,6 +212,13 @@ class ButterflyTiming:
     def weight_lines(self) -> int:
         """Lines of the largest butterfly matrix."""
         return self.config.stages * self.vector_cycles(self.config.stages)
+
+    @cached_property
+    def weights(self) -> OperandConfig:
+        """The memory of butterfly matrices: a word holds the blocks of all units."""
+        config = self.config
+        width = config.block_shape.size * config.units
+        return OperandConfig(width=width, depth=self.weight_lines, sets=config.weight_sets)
 
     @cached_property
     def step_shape(self) -> StructLayout:

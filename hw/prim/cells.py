@@ -1,7 +1,7 @@
 """What the vendors' fillings share: operands and words fitted to cells, and arrays of cells."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from amaranth.hdl import Cat, Const, Instance, Module, Mux, Signal, Value
 
@@ -67,66 +67,108 @@ def pins(name: str, value: Value) -> dict[str, Value]:
     return {f"{name}{bit}": value[bit] for bit in range(len(value))}
 
 
-def memory_array(
-    depth: int,
-    accesses: Accesses,
-    *,
-    aspects: Sequence[tuple[int, int]],
-    cell: Callable[[int, Accesses], Instance | Module],
-    cell_latency: int,
-) -> Module:
-    """A memory of `depth` words, made of cells.
-
-    Cells stand side by side for width. The widest shape that is deep enough is taken; where none
-    is, banks of the deepest, with a multiplexer between the cells and what is left of
-    `MEMORY_LATENCY`.
+@dataclass(frozen=True, kw_only=True)
+class Bank:
+    """Cells side by side that hold some of a memory's words.
 
     Parameters
     ----------
-    depth
-        Words; addresses from here on are not defined.
-    accesses
-        Its signals.
-    aspects
-        Shapes of a cell as (words, bits), widest first; the words are a power of two.
+    words
+        Words of a cell, a power of two.
+    bits
+        Bits of a cell's word.
     cell
         Makes one cell from its bits a word and its accesses.
-    cell_latency
+    latency
         Cycles from an address to the cell's output, 1 to `MEMORY_LATENCY`.
     """
-    m = Module()
+
+    words: int
+    bits: int
+    cell: Callable[[int, Accesses], Instance | Module]
+    latency: int
+
+    def cells(self, width: int) -> int:
+        """Cells that words of `width` bits take."""
+        return -(-width // self.bits)
+
+
+def equal_banks(
+    depth: int,
+    aspects: Sequence[tuple[int, int]],
+    cell: Callable[[int, Accesses], Instance | Module],
+    latency: int,
+) -> list[Bank]:
+    """A memory of `depth` words in one kind of cell.
+
+    Of its shapes (words, bits), widest first, it is the first that is deep enough; else as many of
+    the last as it takes.
+    """
     words, bits = next((a for a in aspects if depth <= a[0]), aspects[-1])
-    row_bits = (words - 1).bit_length()
-    width = len(accesses.read_data)
+    return [Bank(words=words, bits=bits, cell=cell, latency=latency)] * -(-depth // words)
+
+
+def memory_array(accesses: Accesses, banks: Sequence[Bank]) -> Module:
+    """A memory made of banks, with a multiplexer behind them if there are several.
+
+    Parameters
+    ----------
+    accesses
+        Its signals. Addresses past the last bank are not defined.
+    banks
+        All of equal words, but the last may have fewer.
+    """
+    m = Module()
+    row_bits = (banks[0].words - 1).bit_length()
+    latency = max(bank.latency for bank in banks)
 
     bank_now: Value = accesses.read_address[row_bits:]
-    for stage in range(1, cell_latency + 1):
+    for stage in range(1, latency + 1):
         register = Signal(len(bank_now), reset_less=True, name=f"bank_{stage}")
         m.d.sync += register.eq(bank_now)
         bank_now = register
 
-    data: Value = Const(0, width)
-    for bank in range(-(-depth // words)):
-        bank_data = Signal(width, name=f"data_of_bank_{bank}")
-        entries = accesses.contents[bank * words :][:words]
-        for low in range(0, width, bits):
-            part = slice(low, min(low + bits, width))
-            m.submodules[f"cell_{bank}_{low // bits}"] = cell(
-                bits,
-                Accesses(
-                    enable=accesses.enable & (accesses.write_address[row_bits:] == bank),
-                    write_address=accesses.write_address[:row_bits],
-                    write_data=accesses.write_data[part],
-                    read_address=accesses.read_address[:row_bits],
-                    read_data=bank_data[part],
-                    contents=[entry >> low & (1 << bits) - 1 for entry in entries],
-                ),
-            )
-        data = bank_data if bank == 0 else Mux(bank_now == bank, bank_data, data)
+    data: Value = Const(0)
+    for index, bank in enumerate(banks):
+        first = index << row_bits
+        here = replace(
+            accesses,
+            enable=accesses.enable & (accesses.write_address[row_bits:] == index),
+            contents=accesses.contents[first : first + bank.words],
+        )
+        mine = _part(m, index, bank, here)
+        for stage in range(bank.latency + 1, latency + 1):
+            mine = _registered(m, mine, f"data_{stage}_of_bank_{index}")
+        data = mine if index == 0 else Mux(bank_now == index, mine, data)
 
-    for stage in range(cell_latency + 1, MEMORY_LATENCY + 1):
-        register = Signal(width, reset_less=True, name=f"data_{stage}")
-        m.d.sync += register.eq(data)
-        data = register
+    for stage in range(latency + 1, MEMORY_LATENCY + 1):
+        data = _registered(m, data, f"data_{stage}")
     m.d.comb += accesses.read_data.eq(data)
     return m
+
+
+def _part(m: Module, index: int, bank: Bank, accesses: Accesses) -> Value:
+    """The cells of a bank, and what they read."""
+    width = len(accesses.read_data)
+    row_bits = (bank.words - 1).bit_length()
+    data = Signal(width, name=f"data_of_bank_{index}")
+    for low in range(0, width, bank.bits):
+        part = slice(low, min(low + bank.bits, width))
+        m.submodules[f"cell_{index}_{low // bank.bits}"] = bank.cell(
+            bank.bits,
+            Accesses(
+                enable=accesses.enable,
+                write_address=accesses.write_address[:row_bits],
+                write_data=accesses.write_data[part],
+                read_address=accesses.read_address[:row_bits],
+                read_data=data[part],
+                contents=[entry >> low & (1 << bank.bits) - 1 for entry in accesses.contents],
+            ),
+        )
+    return data
+
+
+def _registered(m: Module, data: Value, name: str) -> Signal:
+    register = Signal(len(data), reset_less=True, name=name)
+    m.d.sync += register.eq(data)
+    return register

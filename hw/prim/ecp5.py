@@ -1,20 +1,33 @@
-"""Lattice ECP5 cells with their internal registers on: MULT18X18D and DP16KD.
+"""Lattice ECP5 cells with their internal registers on: MULT18X18D, DP16KD, distributed memory.
 
 Ports and parameters are those of Lattice's FPGA libraries reference guide for ECP5 and of its
 memory and DSP usage guides; `sim/cells/ecp5.v` models what is used here.
 """
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 from amaranth.hdl import Cat, ClockSignal, Const, Instance, Module, Signal
+from amaranth.lib.memory import Memory
 
-from hw.prim.cells import Accesses, extended, memory_array, padded, pins
+from hw.prim.cells import Accesses, Bank, equal_banks, extended, memory_array, padded, pins
 
 OPERAND_WIDTH = 18
 """The widest operand of a MULT18X18D."""
 
 BLOCK_ASPECTS = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
 """Shapes of a DP16KD as (words, bits), widest first. 512 × 36 uses the data pins of both ports."""
+
+DISTRIBUTED_CELLS_A_BLOCK = 60
+"""TRELLIS_DPR16X4 (16 words of 4 bits, six logic cells) that may stand for one DP16KD: about as
+large a part of a chip."""
+
+DISTRIBUTED_CELLS = 160
+"""Of one memory, at most: its address goes to each."""
+
+DISTRIBUTED_WORDS = 32
+"""Words of a bank of distributed memory: one look-up table chooses one of two cells' bits between
+the address and the register behind it; one of five banks' is chosen behind that."""
 
 _ADDRESS_PINS = 14
 _INIT_ROWS = 64
@@ -55,8 +68,69 @@ def multiplier(a: Signal, b: Signal, o: Signal) -> Module:
 
 
 def memory(depth: int, accesses: Accesses) -> Module:
-    """Words in DP16KD cells, read two cycles after their address."""
-    return memory_array(depth, accesses, aspects=BLOCK_ASPECTS, cell=_block, cell_latency=2)
+    """Words in DP16KD cells or in distributed memory, read two cycles after their address."""
+    width, constant = len(accesses.read_data), bool(accesses.contents)
+    return memory_array(accesses, _banks(depth, width, constant=constant))
+
+
+def block_count(depth: int, width: int) -> int:
+    """DP16KD cells of a `memory` that is written."""
+    return _count(_banks(depth, width), width)
+
+
+def _banks(depth: int, width: int, *, constant: bool = False) -> list[Bank]:
+    """Banks of the fewest blocks: equal ones, or one of a power of two words and the rest.
+
+    So 8448 words of 18 bits are 8192 x 2 in nine cells and 256 x 36 in one, not 16384 x 1 in
+    eighteen. A table's words lie in blocks alone, since small tables are logic already.
+    """
+    choices = [_blocks_or_distributed(depth, width, constant)]
+    for words, bits in BLOCK_ASPECTS:
+        if words < depth < 2 * words:
+            rest = _blocks_or_distributed(depth - words, width, constant, most_words=words)
+            choices.append([*equal_banks(words, ((words, bits),), _block, latency=2), *rest])
+    return min(choices, key=lambda banks: (_count(banks, width), len(banks)))
+
+
+def _blocks_or_distributed(
+    depth: int, width: int, constant: bool, most_words: int = DISTRIBUTED_WORDS
+) -> list[Bank]:
+    blocks = equal_banks(depth, BLOCK_ASPECTS, _block, latency=2)
+    cells = -(-depth // 16) * -(-width // 4)
+    allowed = min(DISTRIBUTED_CELLS_A_BLOCK * _count(blocks, width), DISTRIBUTED_CELLS)
+    if constant or cells > allowed:
+        return blocks
+    words = min(most_words, 1 << max(1, (depth - 1).bit_length()))
+    return [
+        Bank(words=words, bits=width, cell=partial(_distributed, min(words, left)), latency=1)
+        for left in range(depth, 0, -words)
+    ]
+
+
+def _count(banks: Sequence[Bank], width: int) -> int:
+    return sum(bank.cells(width) for bank in banks if bank.cell is _block)
+
+
+def _distributed(depth: int, bits: int, accesses: Accesses) -> Module:
+    """Words that synthesis lays into TRELLIS_DPR16X4, and a register behind them."""
+    m = Module()
+    m.submodules.storage = storage = Memory(
+        shape=bits,
+        depth=max(2, depth),
+        init=[],
+        attrs={"no_rw_check": 1, "ram_style": "distributed"},  # type: ignore[arg-type]
+    )
+    write_port, read_port = storage.write_port(), storage.read_port(domain="comb")
+    data = Signal(bits, reset_less=True)
+    m.d.comb += [
+        write_port.en.eq(accesses.enable),
+        write_port.addr.eq(accesses.write_address),
+        write_port.data.eq(accesses.write_data),
+        read_port.addr.eq(accesses.read_address),
+        accesses.read_data.eq(data),
+    ]
+    m.d.sync += data.eq(read_port.data)
+    return m
 
 
 def _block(bits: int, accesses: Accesses) -> Instance:

@@ -9,7 +9,15 @@ from dataclasses import replace
 
 from amaranth.hdl import Cat, ClockSignal, Const, Instance, Module, Mux, Signal, Value
 
-from hw.prim.cells import Accesses, extended, memory_array, padded, signed_like
+from hw.prim.cells import (
+    Accesses,
+    Bank,
+    equal_banks,
+    extended,
+    memory_array,
+    padded,
+    signed_like,
+)
 
 OPERAND_WIDTH = 16
 """The widest operand of an SB_MAC16."""
@@ -179,7 +187,16 @@ def _mac(
 
 def memory(depth: int, accesses: Accesses) -> Module:
     """Words in SB_RAM40_4K cells and an output register, read two cycles after their address."""
-    return memory_array(depth, accesses, aspects=BLOCK_ASPECTS, cell=_block, cell_latency=1)
+    return memory_array(accesses, _blocks(depth))
+
+
+def block_count(depth: int, width: int) -> int:
+    """SB_RAM40_4K cells of a `memory`."""
+    return sum(bank.cells(width) for bank in _blocks(depth))
+
+
+def _blocks(depth: int) -> list[Bank]:
+    return equal_banks(depth, BLOCK_ASPECTS, _block, latency=1)
 
 
 def held_memory(depth: int, accesses: Accesses) -> Module:
@@ -247,7 +264,7 @@ def _init_rows(bits: int, contents: Sequence[int]) -> Iterator[Const]:
 
 def single_port_memory(depth: int, accesses: Accesses) -> Module:
     """Words in SB_SPRAM256KA cells and an output register; the two addresses must be one."""
-    return memory_array(depth, accesses, aspects=SPRAM_ASPECTS, cell=_spram, cell_latency=1)
+    return memory_array(accesses, equal_banks(depth, SPRAM_ASPECTS, _spram, latency=1))
 
 
 def _spram(bits: int, accesses: Accesses) -> Module:

@@ -4,7 +4,7 @@ import zlib
 from functools import reduce
 
 import pytest
-from amaranth.hdl import Array, Assert, Assume, Cat, Const, Cover, Module, Mux, Signal
+from amaranth.hdl import Array, Assert, Assume, Cat, Const, Cover, Module, Mux, Signal, Value
 
 from hw.bus import cobs
 from hw.bus.cobs import CobsDecoder, CobsEncoder, CobsEncoderConfig
@@ -196,6 +196,10 @@ def test_what_is_sent_is_heard_once():
     prove(m, name="uart_loop", ports=[offer, byte], depth=50, mode="bmc")
 
 
+def _any_of(dut: Executor, *states: str) -> Value:
+    return Cat(dut.ongoing(state) for state in states).any()
+
+
 def once(dut: Executor) -> tuple[Module, list[Signal]]:
     """Claims that no request is acted on twice, whatever comes, in whatever order."""
     m = Module()
@@ -235,7 +239,7 @@ def once(dut: Executor) -> tuple[Module, list[Signal]]:
     acting |= fetching & ((dut.then == Then.ACT) | (dut.then == Then.FEED))
     before = ongoing["ACT"] | ongoing["DO"] | ongoing["ASK"] | (fetching & (dut.then == Then.ACT))
     taking = dut.ongoing("TAKE") | dut.ongoing("MORE") | (emitting & (dut.then == Then.MORE))
-    answering = dut.ongoing("ANSWER") | dut.ongoing("BODY")
+    answering = dut.ongoing("ANSWER") | dut.ongoing("HEAD") | dut.ongoing("BODY")
     answering |= emitting & (dut.then == Then.BODY)
     receives = (dut.kind == Kind.RECEIVE) & (dut.status == Status.OK)
     m.d.comb += [
@@ -244,6 +248,11 @@ def once(dut: Executor) -> tuple[Module, list[Signal]]:
         Assert(~taking | may_act, "taking"),
         Assert(~(answering & receives) | may_act, "answering"),
         Assert(~(ongoing["HEAR"] & receives) | may_act, "hearing"),
+        # Registers that tell the state.
+        Assert(dut.feed == dut.ongoing("FEED"), "feeds in FEED"),
+        Assert(dut.taking == dut.ongoing("TAKE"), "takes in TAKE"),
+        Assert(dut.shifts == (dut.ongoing("CATCH") | dut.ongoing("SHIFT")), "shifts there"),
+        Assert(dut.loads == _any_of(dut, "HEAD", "BODY", "SAY", "TAKE"), "loads there"),
     ]
     return m, free_ports(dut)
 

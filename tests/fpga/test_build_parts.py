@@ -1,9 +1,10 @@
+import dataclasses
 from collections import Counter
 from fractions import Fraction
 
 import pytest
 
-from fpga.build.fit import DoesNotFit, Watch, overflow, smaller_ones, smaller_that_fits
+from fpga.build.fit import DoesNotFit, Watch, overflow, planned, smaller_ones, smaller_that_fits
 from fpga.build.floorplan import REST, draw_floor_plan, grouped
 from fpga.build.names import BOARD, signal_of, unit_of
 from fpga.build.pll import nearest_clock
@@ -11,6 +12,8 @@ from fpga.build.reports import Need, Placed, needs_of, timing_of, utilisation_of
 from fpga.build.request import Request, clock_mhz_of
 from gen.boards import BOARDS, board_of
 from gen.design import load_design
+from gen.plan.building import built_on
+from gen.plan.rates import clock_of
 from hw.prim.target import Target
 from spec import SpecError
 from tests.support.command import command
@@ -223,7 +226,21 @@ def test_the_first_smaller_design_with_room_is_found():
     assert tried == [{"max_length": 128}, {"max_length": 64}, {"max_length": 32}]
     assert found == {"max_length": 32}
     tried.clear()
+    assert smaller_that_fits(SOFTMAX, load, needs, [{"max_length": 1}, {"max_length": 2}])
+    assert tried[:3] == [{"max_length": 1}, {"max_length": 2}, {"max_length": 128}]
+    tried.clear()
     assert smaller_that_fits(SOFTMAX, load, lambda design: needs_of(TABLE)) is None
+
+
+def test_the_planners_choice_for_the_board_is_the_nearest():
+    large = load_design("softmax_ice40", ["lanes=8"])
+    assert planned(large, board_of("icebreaker")) == [{"lanes": 4}]
+    assert planned(load_design("attention_25f"), board_of("icebreaker")) == []  # none fits
+    four = load_design("attention_lut2d", ["queries=128", "keys=128", "heads=1", "kv_heads=1"])
+    (found,) = planned(four, board_of("ulx3s_25f"))
+    assert found["logic_rows"] == 3 and "rows" not in found  # 4 x 4 as they are
+    (found,) = planned(load_design("accelerator_tiny"), board_of("ulx3s_25f"))
+    assert found and {name.split(".")[0] for name in found} <= {"attention", "butterfly"}
 
 
 # --- picture ---
@@ -265,7 +282,21 @@ def test_clock_and_rate_of_their_own_accord(board: str):
     assert line.clock_hz == request.clock.hz
     assert 1_000_000 <= line.baud <= board_of(board).baud
     assert line.uart.tolerance > 0.035
-    assert abs(request.clock.hz / 1e6 / board_of(board).clock_mhz["other"] - 1) < 0.01
+    built = built_on(board_of(board), SOFTMAX, "uart")
+    assert 0.97 * built.clock.mhz < request.clock.hz / 1e6 <= built.clock.mhz
+    assert built.link is not None and built.link.baud == line.baud
+
+
+def test_cores_share_the_lowest_clock_of_them_and_of_their_link():
+    chip = dataclasses.replace(board_of("ulx3s_85f").chip, build_mhz=200)
+    assert clock_of(chip, ["attention", "butterfly"]).mhz == 0.9 * chip.clocks_mhz["link"]
+    slow = dataclasses.replace(chip, clocks_mhz={**chip.clocks_mhz, "butterfly": 50})
+    assert clock_of(slow, ["attention"]).mhz == 0.9 * chip.clocks_mhz["link"]
+    assert clock_of(slow, ["attention", "butterfly"]).mhz == 45
+    assert "a butterfly core reaches" in clock_of(slow, ["attention", "butterfly"]).reason
+    board = dataclasses.replace(board_of("ulx3s_85f"), chip=slow)
+    both = Request.of(load_design("accelerator_tiny"), board)
+    assert 44 < both.clock.hz / 1e6 <= 45
 
 
 def test_a_rate_and_a_clock_that_are_asked_for():
@@ -291,7 +322,7 @@ def test_a_rate_and_a_clock_that_are_asked_for():
          "--baud 12000000 at 24 MHz: UartConfig.baud must be at most a quarter of clock_hz, "
          "6000000 at 24000000 Hz, got 12000000; nearest is 6000000"),
         (["--board", "icebreaker", "--buffer", "10"],
-         "--buffer 10 at 30 MHz: LinkConfig.buffer_bytes must be from 64 to 32768, got 10; "
+         "--buffer 10 at 32.625 MHz: LinkConfig.buffer_bytes must be from 64 to 32768, got 10; "
          "nearest is 64"),
         (["--board", "icebreaker", "--seeds", "0"],
          "--seeds must be from 1 to 100, got 0; nearest is 1"),

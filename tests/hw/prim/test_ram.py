@@ -5,10 +5,21 @@ from typing import Any
 
 import pytest
 
-from gen.emit import emit_rtlil
+from fpga.flow import ECP5_85F
+from gen.emit import emit_rtlil, emit_verilog
+from hw.prim import ecp5, ice40
 from hw.prim.ram import LOGIC_ROM_BITS, Ram, RamConfig, Rom, RomConfig, SinglePortRam
 from hw.prim.target import Target
-from tests.support.netlist import Together, differences, run_amaranth, run_verilog
+from tests.support.netlist import (
+    Together,
+    cell_models,
+    differences,
+    ports_of,
+    run_amaranth,
+    run_icarus,
+    run_verilog,
+    yosys,
+)
 
 WIDTHS = (1, 7, 16, 18, 36, 69, 80)
 DEPTHS = (5, 300, 513, 1040, 5000)
@@ -18,6 +29,9 @@ RAMS = [
     *CROSS[::4],  # every width and every depth
     *(RamConfig(width=w, depth=d) for w, d in ((1, 1), (9, 2048), (4, 2), (2, 16384))),
     DEEP,
+    # On ECP5: distributed, two sizes of blocks, a block and distributed, all of the rest together.
+    *(RamConfig(width=w, depth=d) for w, d in ((18, 16), (40, 64), (18, 8448), (18, 2112))),
+    RamConfig(width=23, depth=150),
     *(
         RamConfig(width=w, depth=d, exclusive=True)
         for w, d in ((16, 512), (16, 256), (17, 300), (3, 16384), (2, 16385))
@@ -26,7 +40,10 @@ RAMS = [
 SINGLE_PORT_RAMS = [RamConfig(width=w, depth=d) for w, d in ((1, 5), (16, 16384), (36, 300))] + [
     DEEP
 ]
-EDGES = (0, 1, 255, 256, 511, 512, 1023, 1024, 2047, 2048, 4095, 4096, 16383, 16384, 32768)
+EDGES = (
+    *(0, 1, 15, 16, 63, 64, 255, 256, 511, 512, 1023, 1024, 2047, 2048, 4095, 4096),
+    *(8191, 8192, 16383, 16384, 32768),
+)
 
 
 def rom_config(width: int, depth: int) -> RomConfig:
@@ -201,11 +218,19 @@ def test_a_collision_is_undefined_in_the_netlist(tmp_path: Path):
     [
         (RamConfig(width=36, depth=512), Target.ECP5, 1),
         (RamConfig(width=37, depth=512), Target.ECP5, 2),
-        (RamConfig(width=36, depth=513), Target.ECP5, 2),
+        (RamConfig(width=36, depth=513), Target.ECP5, 1),  # and one distributed word
+        (RamConfig(width=36, depth=700), Target.ECP5, 2),
         (RamConfig(width=9, depth=2048), Target.ECP5, 1),
         (RamConfig(width=4, depth=2049), Target.ECP5, 1),
         (RamConfig(width=2, depth=8192), Target.ECP5, 1),
-        (RamConfig(width=1, depth=16385), Target.ECP5, 2),
+        (RamConfig(width=1, depth=16500), Target.ECP5, 1),
+        (RamConfig(width=1, depth=40_000), Target.ECP5, 3),
+        (RamConfig(width=18, depth=8448), Target.ECP5, 10),
+        (RamConfig(width=288, depth=1280), Target.ECP5, 24),
+        (RamConfig(width=140, depth=64), Target.ECP5, 0),
+        (RamConfig(width=288, depth=64), Target.ECP5, 8),
+        (RamConfig(width=24, depth=160), Target.ECP5, 0),
+        (RamConfig(width=24, depth=161), Target.ECP5, 1),
         (RamConfig(width=16, depth=256), Target.ICE40, 1),
         (RamConfig(width=16, depth=257), Target.ICE40_HX, 2),
         (RamConfig(width=2, depth=2049), Target.ICE40_HX, 2),
@@ -214,6 +239,32 @@ def test_a_collision_is_undefined_in_the_netlist(tmp_path: Path):
 def test_number_of_cells(config: RamConfig, target: Target, blocks: int):
     text = emit_rtlil(Ram(config), target)
     assert text.count("cell \\DP16KD ") + text.count("cell \\SB_RAM40_4K ") == blocks
+    count = ecp5.block_count if target is Target.ECP5 else ice40.block_count
+    assert count(config.depth, config.width) == blocks
+
+
+def test_small_memories_of_an_ecp5_are_distributed(tmp_path: Path):
+    """Synthesis takes as many cells for them as their words do, and they keep the words."""
+    configs = [RamConfig(width=w, depth=d) for w, d in ((18, 40), (36, 513), (9, 2112), (1, 1))]
+    distributed = ((18, 40), (36, 1), (9, 64), (1, 1))
+    cells = sum(-(-depth // 16) * -(-width // 4) for width, depth in distributed)
+    rams = Together({key(config): Ram(config) for config in configs})
+    (tmp_path / "design.v").write_text(emit_verilog(rams, Target.ECP5))
+    yosys(
+        [
+            "read_verilog design.v",
+            f"{ECP5_85F.synthesis} -top top",
+            f"select -assert-count {cells} t:TRELLIS_DPR16X4",
+            "select -assert-count 2 t:DP16KD",
+            "techmap -autoproc -map +/ecp5/cells_sim.v t:* t:DP16KD %d",
+            "clean",
+            "write_verilog -noattr netlist.v",
+        ],
+        tmp_path,
+    )
+    stimulus, expected = ram_bench(configs)
+    netlist = [tmp_path / "netlist.v", *cell_models(Target.ECP5)]
+    assert differences(expected, run_icarus(netlist, ports_of(rams), stimulus, tmp_path)) == []
 
 
 def test_spram_is_for_ultraplus_only():
