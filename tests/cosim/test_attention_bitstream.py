@@ -38,12 +38,13 @@ def run(design: Design, verilog: str, folder: Path, stall: float) -> AttentionTr
     folder.mkdir()
     source = folder / "decoded.v"
     source.write_text(verilog)
-    operands = random_operands(design.config, QUERIES, KEYS)
-    return simulate(design.config, source, *operands, top=design.name, folder=folder, stall=stall)
+    q, k, v = random_operands(design.config, QUERIES, KEYS)
+    return simulate(design.config, source, q, k, v, top=design.name, folder=folder, stall=stall)
 
 
 def is_golden(design: Design, trace: AttentionTrace) -> bool:
-    golden = attention(design.config.layer, *random_operands(design.config, QUERIES, KEYS))
+    q, k, v = random_operands(design.config, QUERIES, KEYS)
+    golden = attention(design.config.layer, q, k, v)
     assert golden.o.any()
     return np.array_equal(trace.o, golden.o) and np.array_equal(trace.empty, golden.empty)
 
