@@ -19,9 +19,10 @@ from hw.attention.row_ops import row_units_of
 from hw.attention.timing import AttentionTiming
 from hw.butterfly.config import ButterflyConfig
 from hw.butterfly.timing import ButterflyTiming
+from hw.butterfly.twiddles import TwiddleConfig
 from hw.dispatch.config import DispatchConfig
 from hw.prim import ecp5, ice40
-from hw.prim.ram import RamConfig
+from hw.prim.ram import RamConfig, Rom, RomConfig
 from hw.prim.target import Target
 from spec.rows import RowNumerics
 
@@ -142,17 +143,26 @@ def _of_masks(dispatch: DispatchConfig, lanes: int) -> Iterator[RamConfig]:
         yield RamConfig(width=sizes.columns, depth=dispatch.partial_tiles * sizes.rows)
 
 
+@functools.lru_cache(maxsize=16)
+def _of_table(rom: RomConfig, target: Target) -> int:
+    """Block memories of a table."""
+    return predicted_area(census(Rom(rom), target), target).block_rams
+
+
 def butterfly_least(config: Any, target: Target) -> Resources:
-    """Units of a butterfly core, or of the core within one of two layers; banks and weights."""
+    """Units of a butterfly core, or of that within one of two layers; banks, weights, factors."""
     core: ButterflyConfig = config if isinstance(config, ButterflyConfig) else config.core
     timing = ButterflyTiming(core)
     rams = [each.ram for each in (timing.ring, timing.middle, timing.ring)] * core.banks
     if core.bpmm:
         rams += [timing.weights.ram] * timing.weights.parts
+    tables = 0
+    if core.fft and isinstance(timing.twiddles, TwiddleConfig):
+        tables = core.units * _of_table(timing.twiddles.roms[0], target)
     products = PRODUCTS_A_UNIT * core.units
     return Resources(
         logic_cells=CELLS_A_PRODUCT[target] * products,
         multipliers=0 if target is Target.ICE40_HX else products,
-        block_rams=sum(blocks_of(ram, target)[0] for ram in rams),
+        block_rams=sum(blocks_of(ram, target)[0] for ram in rams) + tables,
         single_port_rams=sum(blocks_of(ram, target)[1] for ram in rams),
     )

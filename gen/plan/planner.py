@@ -180,6 +180,8 @@ class _Choice:
             overflow = self._overflow(self._least(candidate), at_least=True)
             if overflow is None:
                 candidate = self.search.settled(candidate)
+                overflow = self._overflow(self._least(candidate), at_least=True)
+            if overflow is None:
                 candidate = self._relieved(candidate, self._built(candidate).area)
                 built = self._built(candidate)
                 overflow = self._overflow(built.area)

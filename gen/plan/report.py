@@ -99,6 +99,8 @@ def written_together(cores: Mapping[str, Plan]) -> list[str]:
     """Plans of cores on one chip, and what they take together."""
     lines = [line for each in cores.values() for line in [*written(each), ""]]
     there, total = next(iter(cores.values())).board.chip.resources, _total(cores)
+    if len(cores) == 1:
+        return lines[:-1]
     lines.append(f"{' and '.join(cores)} together, behind one link")
     for field in dataclasses.fields(Resources):
         has, takes = getattr(there, field.name), getattr(total, field.name)

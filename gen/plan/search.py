@@ -238,7 +238,7 @@ class AttentionSearch(Search):
         """By the sizes of its memories and arrays, its score ring as shallow as it may become."""
         layer, hardware = candidate.description, candidate.hardware
         if self._ring_is_known(layer):
-            hardware = {**hardware, "score_tiles": SLACK_TILES}
+            hardware = {"score_tiles": SLACK_TILES, **hardware}
         return attention_least(AttentionConfig(layer=layer, **hardware), self.target)
 
     def check(self, candidate: Candidate) -> None:
@@ -288,9 +288,10 @@ class AttentionSearch(Search):
             return candidate
         config = AttentionConfig(layer=layer, **candidate.hardware)
         places = max(2, _fullest(config) + SLACK_TILES)
-        if places >= config.ring_tiles:
-            return candidate
-        hardware = {**candidate.hardware, "score_tiles": places}
+        hardware = {
+            **candidate.hardware,
+            "score_tiles": places if places < config.ring_tiles else None,
+        }
         return dataclasses.replace(candidate, hardware=hardware)
 
 

@@ -198,9 +198,11 @@ def _attention(config: AttentionConfig) -> Work:
     ):
         if starts:
             phases.append(Phase(name=name, spans=_joined(starts, length)))
-    first = "its one head" if layer.heads == 1 else f"the first of {layer.heads} heads"
+    first, heads_told = "its one head", "a head"
+    if layer.heads > 1:
+        first, heads_told = f"the first of {layer.heads} heads", f"{layer.heads} heads"
     return Work(
-        what=f"{layer.heads} heads of {layer.queries} queries on {layer.keys} keys",
+        what=f"{heads_told} of {layer.queries} queries on {layer.keys} keys",
         cycles=cycles,
         each_further=None,
         shown=first,
