@@ -21,8 +21,9 @@ __all__ = ["LINE", "OnBus", "emit_on_uart", "frames_of", "words_of"]
 
 SECONDS = 300
 
-LINE = LineConfig(clock_hz=100_000_000, baud=25_000_000, buffer_bytes=256, patience_cycles=2000)
-"""Bits of whole nanoseconds, as few clocks each as there may be: for a simulation."""
+LINE = LineConfig(clock_hz=100_000_000, baud=25_000_000, buffer_bytes=256, patience_cycles=250)
+"""Bits of whole nanoseconds, as few clocks each as there may be: for a simulation. A board that
+waits longer for a core than a request takes on the line only has the wait simulated."""
 
 
 LONGER = 10
