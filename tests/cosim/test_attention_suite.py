@@ -10,7 +10,7 @@ from sim.bench.attention import simulate
 from sim.cycle.heads import head_cycles
 from sim.golden.attention import attention
 from sim.golden.masks import tiles_of_dense
-from spec import Attention
+from spec import Attention, Mask
 from tests.support.attention import random_operands
 from tests.support.masks import SUITE, mask_case
 
@@ -27,10 +27,22 @@ CASES = {
 """Masks of one shape together."""
 
 
+def generated(cases):
+    """One mask in gates that is each case's own in its head."""
+    choice = None
+    for head, case in enumerate(cases):
+        this = Mask(lambda b, h, q, k, head=head: h == head) & case.mask
+        choice = this if choice is None else choice | this
+    return choice
+
+
 def run(cases, loaded, masks, folder):
     """Every case as a head of one core: (trace, golden outputs, predicted cycles)."""
     queries, keys = cases[0].queries, cases[0].keys
-    layer = Attention(heads=len(cases), queries=queries, keys=keys, head_dim=8, masks=masks)
+    layer = Attention(
+        heads=len(cases), queries=queries, keys=keys, head_dim=8, masks=masks,
+        mask=generated(cases) if "generator" in masks else None,
+    )  # fmt: skip
     design = Design.of("suite", layer, partial_tiles=256, compact=True, **SIDES)
     q, k, v = random_operands(design.config, queries, keys)
     write_design(design, folder / "verilog", target=Target.PORTABLE)
@@ -54,3 +66,15 @@ def test_every_mask_of_the_suite_gives_golden_bits_in_the_models_cycles(shape, s
     # The cycles follow from the model's tiles one by one, and those are the non-empty ones.
     wanted = [tiles_of_dense(case.dense, case.grid(4, 4)) for case in cases]
     assert cycles.tiles == sum(map(len, wanted))
+
+
+def test_every_generator_of_the_suite_gives_golden_bits_in_the_models_cycles(tmp_path):
+    """Each head has a mask of its own, all of them in the gates of one generator."""
+    cases = [case for case in SQUARE if case.mask is not None]
+    assert len(cases) > 6
+    trace, golden, cycles = run(cases, [None], ("generator",), tmp_path)
+    for head, case in enumerate(cases):
+        np.testing.assert_array_equal(trace.o[head], golden.o[head], err_msg=case.name)
+        np.testing.assert_array_equal(trace.empty[head], golden.empty[head], err_msg=case.name)
+    assert trace.cycles["o"] == cycles.delivered
+    assert cycles.tiles == sum(len(tiles_of_dense(each.dense, each.grid(4, 4))) for each in cases)
