@@ -3,7 +3,6 @@
 import dataclasses
 import hashlib
 import json
-import runpy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,8 @@ from typing import Any
 
 from amaranth.lib import wiring
 
-from gen.kinds import DESCRIPTIONS, Kind, kind_of
+from gen.description_file import read_file
+from gen.kinds import Kind, kind_of
 from gen.presets import PRESETS, Preset
 from gen.settings import apply_settings
 from hw.bus.registers import Identity
@@ -122,7 +122,8 @@ def load_design(source: str, settings: Sequence[str] = ()) -> Design:
     """
     whole, colon, core = source.partition(":")
     if whole.endswith(".py"):
-        name, preset = Path(whole).stem, _read(Path(whole))
+        name = Path(whole).stem
+        preset = Preset(summary=whole, description=read_file(Path(whole)))
     else:
         name, preset = whole, _preset(whole)
     if colon and isinstance(preset.description, Accelerator):
@@ -139,44 +140,3 @@ def _preset(name: str) -> Preset:
         near = nearest_word(name, PRESETS)
         raise SpecError(f"no preset is called {name!r}; nearest is {near} (--list shows them all)")
     return PRESETS[name]
-
-
-def _read(path: Path) -> Preset:
-    if not path.is_file():
-        raise SpecError(f"{path}: there is no such file")
-    if not path.stem.isidentifier():
-        raise SpecError(f"{path}: the file's name becomes a module's: use letters, digits and _")
-    try:
-        names = runpy.run_path(str(path))
-    except SpecError as error:
-        raise SpecError(f"{path}: {error}") from error
-    except SystemExit as error:
-        raise SpecError(
-            f"{path}{_line_of(error, path)}: a description must not end the program, but this line "
-            "raises SystemExit; put it under if __name__ == '__main__':"
-        ) from error
-    except Exception as error:
-        line = _line_of(error, path)
-        raise SpecError(f"{path}{line}: {type(error).__name__}: {error}") from error
-    found = {
-        name: value
-        for name, value in names.items()
-        if isinstance(value, DESCRIPTIONS) and not name.startswith("_")
-    }
-    if len(found) != 1:
-        held = ", ".join(found) or "none"
-        more = "; begin the others' names with _" if found else ""
-        raise SpecError(
-            f"{path}: exactly one module-level description is needed, found {held}{more}"
-        )
-    (description,) = found.values()
-    return Preset(summary=str(path), description=description)
-
-
-def _line_of(error: BaseException, path: Path) -> str:
-    trace, line = error.__traceback__, getattr(error, "lineno", None)
-    while trace:
-        if trace.tb_frame.f_code.co_filename == str(path):
-            line = trace.tb_lineno
-        trace = trace.tb_next
-    return f":{line}" if line else ""

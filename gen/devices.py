@@ -69,7 +69,7 @@ class Chip:
 
 
 ECP5_CLOCKS: Mapping[str, float] = {
-    "attention": 156,  # attention_area.md: 8 x 8 arrays on an 85F, speed 6
+    "attention": 152,  # attention_area.md: 8 x 8 arrays on an 85F, speed 6
     "butterfly": 190,  # butterfly_area.md: butterfly_1024; FFTs alone 207
     "softmax": 132,  # softmax.md: lut2d; exact 166, rexp 177
     "link": 150,  # link.md: words of 64 bits
@@ -111,7 +111,7 @@ ICE40_UP5K = Chip(
         logic_cells=5280, flip_flops=5280, multipliers=8, block_rams=30, single_port_rams=4
     ),
     clocks_mhz={
-        "attention": 41,  # attention_ice40.md: 2 x 2, E = 1
+        "attention": 46,  # attention_ice40.md: 2 x 2, E = 1
         "butterfly": 55,  # butterfly_area.md: one unit
         "softmax": 45,  # softmax.md: exact on one lane
         "link": 45,  # link.md

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 from gen.kinds import Kind, kind_of
 from spec import Accelerator, SpecError
-from spec.errors import nearest_word
+from spec.errors import near_words, nearest_word
 
 __all__ = ["apply_settings"]
 
@@ -100,26 +100,40 @@ def _parse(
     found: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
     for setting in settings:
         key, equals, text = setting.partition("=")
-        if not equals:
-            raise SpecError(f"--set {of}{setting}: write key=value")
         if key not in known:
-            near = nearest_word(key, known)
-            raise SpecError(f"--set {of}{key}: there is no such field; nearest is {of}{near}")
+            raise SpecError(f"--set {of}{key}: there is no such field; {_near(key, known, of)}")
         of_hardware = key in hardware
         hint = hardware[key] if of_hardware else description[key]
-        found[of_hardware][key] = _value(of, key, text, hint)
+        found[of_hardware][key] = _value(of, key, equals, text, _members(hint))
     return found
 
 
-def _value(of: str, key: str, text: str, hint: Any) -> Any:
-    union = get_origin(hint) in (Union, types.UnionType)
-    members = get_args(hint) if union else (hint,)
+def _near(key: str, known: Sequence[str], of: str) -> str:
+    """The field that may have been meant, or all there are."""
+    if near := near_words(key, known):
+        return f"nearest is {of}{near[0]}"
+    return f"fields are {', '.join(known)}"
+
+
+def _members(hint: Any) -> tuple[Any, ...]:
+    """The types that a field may have."""
+    return get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+
+
+def _kinds(members: Sequence[Any]) -> str:
+    """What may be written for a field."""
+    return " or ".join(READERS[member].what for member in members)
+
+
+def _value(of: str, key: str, equals: str, text: str, members: Sequence[Any]) -> Any:
+    """The value that a setting writes for a field of these types."""
     if not all(member in READERS for member in members):
         raise SpecError(f"--set {of}{key}: {key} is no plain value; set it in a description file")
+    if not equals:
+        raise SpecError(f"--set {of}{key}: write {of}{key}=value; {key} is {_kinds(members)}")
     for member in sorted(members, key=list(READERS).index):
         try:
             return READERS[member].read(text)
         except (ValueError, KeyError, ZeroDivisionError, OverflowError):
             continue
-    kinds = " or ".join(READERS[member].what for member in members)
-    raise SpecError(f"--set {of}{key}={text}: {key} is {kinds}, got {text!r}")
+    raise SpecError(f"--set {of}{key}={text}: {key} is {_kinds(members)}, got {text!r}")

@@ -50,11 +50,16 @@ def main() -> None:
     if parser.parse_args().measure:
         for module in filter(None, MEASURED.values()):
             subprocess.run([sys.executable, "-m", module], check=True)
+    (DOCS / "figures.md").write_text(document(DOCS), encoding="utf-8")
+
+
+def document(docs: Path) -> str:
+    """The tables of ``measured/`` in `docs`, one after the other."""
     sections = [INTRODUCTION]
     for name in MEASURED:
-        text = (DOCS / "measured" / f"{name}.md").read_text()
+        text = (docs / "measured" / f"{name}.md").read_text(encoding="utf-8")
         sections.append("\n".join(_demote(line) for line in text.strip().splitlines()) + "\n")
-    (DOCS / "figures.md").write_text("\n".join(sections))
+    return "\n".join(sections)
 
 
 def _demote(line: str) -> str:

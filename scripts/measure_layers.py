@@ -10,11 +10,16 @@ import argparse
 import os
 import platform
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from fpga.build.request import Request
+from gen.boards import board_of
+from gen.design import load_design
+from gen.devices import ECP5_CLOCKS
 from hw.attention.config import AttentionConfig
 from hw.bus.system import OVERHEAD_CYCLES
 from sim.cycle.heads import head_cycles
@@ -22,9 +27,7 @@ from spec import Attention, causal
 
 DIMS = 64
 
-ALONE_MHZ = 156
-"""The slowest seed of the attention core behind registers."""
-
+ALONE_MHZ = ECP5_CLOCKS["attention"]
 RISCV_MHZ = 75
 RISCV_CYCLES = 4
 """Of a multiply-accumulate at best: two loads, a product, a sum, one instruction a cycle."""
@@ -43,10 +46,11 @@ the arrays and the registers' {overhead} cycles included; every head has keys of
 keep up, as they do on AXI. **Over a serial line they do not**: at 3 Mbaud a layer of 8 × 1024 × 64
 takes {seconds:.1f} s to send, and the counter then says how long the core waited.
 
-*Clock*: what the build of `accelerator_ulx3s_85f` meets, both cores and the link on one chip; the
-attention core alone reaches {alone} MHz (attention_area.md). That build's mask is causal; the layer
-without one is what the same arrays do for it. Builds for smaller boards hold shorter layers
-(boards.md). *NumPy*: float32 matrix products and softmax on {cpu}, the best of {repeats} runs.
+*Clock*: what the builds of `accelerator_ulx3s_85f` (two cores and the link on one chip) and
+`attention_25f` ask for, and meet (boards.md); the 8 × 8 attention core alone reaches {alone} MHz
+(attention_area.md). The 25F's mask is causal; its layer without one is what its arrays would do.
+An ECPIX-5 with an 85F is as a ULX3S with one. A UP5K has no room for attention with a link, an HX8K
+for 16 keys. *NumPy*: float32 matrix products and softmax on {cpu}, the best of {repeats} runs.
 *RISC-V*: software on a soft core at {mhz} MHz, two loads, a product and a sum a MAC. No loop, no
 wait for a memory, no softmax is counted, so that its true time is longer. *PicoRV32* takes {pico}
 cycles for them by the table in its documentation: 5 a load, 40 a MUL, 3 a sum of registers
@@ -68,27 +72,51 @@ clock it is {found:.1f}: {verdict}. At the {alone} MHz of the attention core alo
 AIM = 16.0
 
 
+SUBJECTS = (
+    ("ulx3s_85f", "accelerator_ulx3s_85f"),
+    ("ulx3s_25f", "attention_25f"),
+)
+"""Boards, and what is built for them, whose attention core holds such a layer."""
+
+
 class Build(NamedTuple):
     """What of a board the layer runs on."""
 
     board: str
-    side: int
-    longest: int
+    config: AttentionConfig
     clock_mhz: float
 
+    @property
+    def arrays(self) -> str:
+        """Sides of its arrays."""
+        return f"{self.config.rows} × {self.config.columns}"
 
-BUILDS = (Build("ulx3s_85f", 8, 1024, 104.167),)
-"""Boards whose build holds such a layer, with its arrays, most keys, and clock that it meets."""
+    @property
+    def products(self) -> int:
+        """Of a cycle of either array."""
+        return self.config.rows * self.config.columns
+
+    def holds(self, tokens: int) -> bool:
+        """Whether a layer is not too long."""
+        return tokens <= min(self.config.layer.queries, self.config.layer.keys)
+
+    def cycles(self, heads: int, tokens: int, masked: bool) -> tuple[int, int]:
+        """Cycles of a layer, and its tiles."""
+        mask = causal() if masked else None
+        layer = Attention(heads=heads, queries=tokens, keys=tokens, head_dim=DIMS, mask=mask)
+        found = head_cycles(replace(self.config, layer=layer), tokens, tokens, [None])
+        return found.total + OVERHEAD_CYCLES, found.tiles
 
 
-def cycles_of(build: Build, heads: int, tokens: int, masked: bool) -> tuple[int, int]:
-    """Cycles of a layer, and its tiles."""
-    mask = causal() if masked else None
-    layer = Attention(heads=heads, queries=tokens, keys=tokens, head_dim=DIMS, mask=mask)
-    side = build.side
-    config = AttentionConfig(layer=layer, rows=side, columns=side, value_columns=side)
-    found = head_cycles(config, tokens, tokens, [None])
-    return found.total + OVERHEAD_CYCLES, found.tiles
+def builds() -> list[Build]:
+    """Every one, at the clock that `fpga.build` asks for and has to meet."""
+    found = []
+    for board, preset in SUBJECTS:
+        design = load_design(preset)
+        clock = float(Request.of(design, board_of(board)).clock.exact_hz) / 1e6
+        core = design.cores.get("attention", design)
+        found.append(Build(board, core.config, clock))
+    return found
 
 
 def numpy_ms(heads: int, tokens: int, masked: bool) -> float:
@@ -121,25 +149,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("-o", type=Path, default=Path("docs/measured/layers.md"))
     arguments = parser.parse_args()
-    rows, sustained = "", 0.0
-    for heads, tokens in ((4, 256), (8, 1024)):
+    rows, sustained, dense = "", 0.0, (8, 1024)
+    found = builds()
+    for heads, tokens in ((4, 256), dense):
         for masked in (False, True):
             in_numpy = numpy_ms(heads, tokens, masked)
-            for build in BUILDS:
-                if tokens > build.longest:
+            for build in found:
+                if not build.holds(tokens):
                     continue
-                cycles, tiles = cycles_of(build, heads, tokens, masked)
-                macs = tiles * build.side**2 * 2 * DIMS
+                cycles, tiles = build.cycles(heads, tokens, masked)
+                macs = tiles * build.products * 2 * DIMS
                 seconds = cycles / build.clock_mhz / 1e6
                 soft = macs * RISCV_CYCLES / RISCV_MHZ / 1e6
                 pico = macs * PICORV32_CYCLES / RISCV_MHZ / 1e6
                 rate = macs / seconds / 1e9
-                if build.board == "ulx3s_85f" and tokens == 1024 and not masked:
-                    sustained = rate
+                if (heads, tokens) == dense and not masked:
+                    sustained = max(sustained, rate)
                 rows += (
                     f"| {heads} × {tokens} × {DIMS} | {'causal' if masked else 'none'} | "
-                    f"{build.board} | {build.side} × {build.side} | "
-                    f"{build.clock_mhz:g} | {cycles} | {seconds * 1e3:.2f} | {rate:.1f} | "
+                    f"{build.board} | {build.arrays} | "
+                    f"{build.clock_mhz:.4g} | {cycles} | {seconds * 1e3:.2f} | {rate:.1f} | "
                     f"{in_numpy:.1f} | {pico:.1f} | {soft:.2f} | {soft / seconds:.0f} |\n"
                 )
     on_line = 8 * 1024 * DIMS * 3 * 10 / 3e6
@@ -162,7 +191,7 @@ def main() -> None:
             found=sustained,
             verdict=verdict,
             alone=ALONE_MHZ,
-            core=sustained * ALONE_MHZ / BUILDS[0].clock_mhz,
+            core=sustained * ALONE_MHZ / found[0].clock_mhz,
         )
     )
     arguments.o.write_text(text)

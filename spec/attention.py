@@ -6,10 +6,10 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
-from spec.errors import SpecError, check_choice, check_range
+from spec.errors import SpecError, check_choice, check_range, shown
 from spec.expr import Expr, constant, round_to, saturate, trace, variable
 from spec.fixed import FixedFormat
-from spec.masks import Mask
+from spec.masks import Mask, mask_hint
 from spec.row_operations import Relu, Retention, Sigmoid
 from spec.rows import ExactRow, RowContext, RowNumerics, TableRow
 from spec.softmax import Lut2dNumerics, RexpNumerics, Softmax
@@ -147,13 +147,13 @@ class Attention:
         if not isinstance(self.row, Softmax | Sigmoid | Relu | Retention):
             raise SpecError(
                 "Attention.row must be Softmax(...), Sigmoid(), Relu() or Retention(), "
-                f"got {self.row!r}"
+                f"got {shown(self.row)}"
             )
         self._check_prob_bits()
         if self.mask is not None and not isinstance(self.mask, Mask):
             raise SpecError(
                 f"Attention.mask must be a mask such as causal() or Mask(function), "
-                f"got {self.mask!r}"
+                f"got {shown(self.mask)}; {mask_hint(self.mask)}"
             )
         self._check_masks()
         # Trace and derive everything now, so that a mistake shows where the layer is described.

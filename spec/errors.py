@@ -6,7 +6,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-__all__ = ["SpecError", "check_choice", "check_range", "nearest_word"]
+__all__ = ["SpecError", "check_choice", "check_range", "near_words", "nearest_word", "shown"]
 
 
 class SpecError(ValueError):
@@ -40,12 +40,30 @@ def check_choice(where: str, value: T, choices: Iterable[T]) -> T:
     if isinstance(value, int) and not isinstance(value, bool) and numbers:
         nearest: object = min(numbers, key=lambda choice: abs(choice - value))
         message += f"; nearest is {nearest}"
-    elif close := difflib.get_close_matches(str(value), [str(c) for c in allowed], n=1, cutoff=0.4):
+    elif close := near_words(str(value), map(str, allowed)):
         message += f"; did you mean {close[0]}?"
     raise SpecError(message)
+
+
+def near_words(word: str, known: Iterable[str]) -> list[str]:
+    """Up to three of what is known that may have been meant by `word`, the nearest first."""
+    return difflib.get_close_matches(word, list(known), n=3, cutoff=0.4)
 
 
 def nearest_word(word: str, known: Iterable[str]) -> str:
     """The nearest to `word` of what is known, however far it is."""
     (close,) = difflib.get_close_matches(word, list(known), n=1, cutoff=0.0)
     return close
+
+
+def shown(value: object) -> str:
+    """A value as its writer knows it: a function or a class by its name, an array by its shape."""
+    shape = getattr(value, "shape", None)
+    if isinstance(shape, tuple):
+        return f"an array of shape {shape}"
+    name = getattr(value, "__name__", None)
+    if name is None or not callable(value):
+        return repr(value)
+    if isinstance(value, type):
+        return f"the class {name}"
+    return "a lambda" if name == "<lambda>" else f"the function {name}"

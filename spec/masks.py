@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from inspect import signature
 from typing import Any, NamedTuple
 
-from spec.errors import SpecError, check_range
+from spec.errors import SpecError, check_range, shown
 from spec.expr import TRUE, Expr, lookup, trace, variable
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "document",
     "full",
     "global_tokens",
+    "mask_hint",
     "prefix",
     "sliding_window",
 ]
@@ -75,7 +76,7 @@ class Mask:
     def __init__(self, function: Callable[..., Any]):
         if isinstance(function, Mask) or not callable(function):
             raise SpecError(
-                f"Mask needs a function of (b, h, q, k), got {function!r}; "
+                f"Mask needs a function of (b, h, q, k), got {shown(function)}; "
                 "use lambda b, h, q, k: ..."
             )
         self._name = f"Mask({getattr(function, '__name__', repr(function))})"
@@ -267,10 +268,16 @@ def _traced(function: Callable[..., Any], at: Indices) -> Expr:
     return trace(function, given, returns="truth")
 
 
+def mask_hint(value: object) -> str:
+    """What to write where `value` stands in a mask's place."""
+    if callable(value) and (name := getattr(value, "__name__", "")) in __all__:
+        return f"write {name}(...)"
+    if hasattr(value, "shape"):
+        return "give an array to the run, with masks=('bitmap',) here"
+    return "wrap a function of (b, h, q, k) in Mask(...)"
+
+
 def _mask(operator: str, value: object) -> Mask:
     if isinstance(value, Mask):
         return value
-    hint = "wrap a function of (b, h, q, k) in Mask(...)"
-    if callable(value) and (name := getattr(value, "__name__", "")) in __all__:
-        hint = f"write {name}(...)"
-    raise SpecError(f"{operator} joins two masks, got {value!r}; {hint}")
+    raise SpecError(f"{operator} joins two masks, got {shown(value)}; {mask_hint(value)}")

@@ -2,11 +2,14 @@
 
 import importlib.util
 import os
+import re
 
 import pytest
 
 from examples.support.minilm import INSTALL, PACKAGE
+from scripts.figures import MEASURED
 from scripts.readme import CONSOLE, README, SECONDS, replay
+from tests.support.command import command
 
 TEXT = README.read_text(encoding="utf-8")
 
@@ -21,6 +24,21 @@ def test_the_commands_print_what_the_readme_shows():
     assert len(CONSOLE.findall(TEXT)) == 6
     shown, printed = (SECONDS.sub("", text) for text in (TEXT, replay(TEXT)))
     assert printed == shown, "if that is meant to be so: python -m scripts.readme"
+
+
+@pytest.mark.parametrize("module", ["gen.verilog", "sim.run", "fpga.host", "fpga.simulate"])
+def test_the_table_of_commands_has_every_option(module):
+    helped = set(re.findall(r"^  (--?\w+)", command(module, "--help").out, re.M)) - {"-h"}
+    rows = [line for line in TEXT.splitlines() if line.startswith(f"| `python -m {module} ")]
+    written = " ".join(row.split("` |")[0].removeprefix("| `python -m ") for row in rows)
+    assert len(helped) >= 4
+    assert set(re.findall(r"[ [](--?\w+)", written)) == helped
+
+
+@pytest.mark.parametrize("module", [each for each in MEASURED.values() if each])
+def test_the_table_of_commands_has_every_measurement(module):
+    short = f"`..._{module.rpartition('_')[2]}`"
+    assert f"`python -m {module}`" in TEXT or short in TEXT
 
 
 def test_an_output_that_is_no_longer_true_is_replaced_and_seconds_are_kept():

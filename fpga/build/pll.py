@@ -8,6 +8,7 @@ oscillator is nearest to the middle of its range.
 
 import bisect
 import functools
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -21,75 +22,81 @@ MHZ = 1_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ecp5Pll:
-    """Dividers of an EHXPLLL whose feedback is CLKOP.
+class _Pll(ABC):
+    """What the dividers of either family make of what comes in.
 
     Parameters
     ----------
     input_hz
-        What comes in: 8 to 400 MHz.
+        What comes in.
+    """
+
+    input_hz: int
+
+    @property
+    @abstractmethod
+    def ratios(self) -> tuple[int, int, int]:
+        """What divides the input, multiplies that in the oscillator, and divides the oscillator."""
+
+    @property
+    def detector_hz(self) -> Fraction:
+        """What the phase detector compares."""
+        return Fraction(self.input_hz, self.ratios[0])
+
+    @property
+    def oscillator_hz(self) -> Fraction:
+        """Of the voltage-controlled oscillator."""
+        return self.detector_hz * self.ratios[1]
+
+    @property
+    def output_hz(self) -> Fraction:
+        """What comes out."""
+        return self.oscillator_hz / self.ratios[2]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ecp5Pll(_Pll):
+    """Dividers of an EHXPLLL whose feedback is CLKOP.
+
+    Parameters
+    ----------
     input_divider, feedback_divider
-        CLKI_DIV and CLKFB_DIV, 1 to 128. The phase detector sees input_hz / input_divider, 10 to
-        400 MHz.
+        CLKI_DIV and CLKFB_DIV, 1 to 128.
     feedback_output
         CLKOP_DIV, 1 to 128: of the output that is fed back.
     output_divider
         Of the output that is used: that of CLKOP, or CLKOS_DIV if it is another number.
     """
 
-    input_hz: int
     input_divider: int
     feedback_divider: int
     feedback_output: int
     output_divider: int
 
     @property
-    def detector_hz(self) -> Fraction:
-        """What the phase detector compares."""
-        return Fraction(self.input_hz, self.input_divider)
-
-    @property
-    def oscillator_hz(self) -> Fraction:
-        """Of the voltage-controlled oscillator, 400 to 800 MHz."""
-        return self.detector_hz * self.feedback_divider * self.feedback_output
-
-    @property
-    def output_hz(self) -> Fraction:
-        """What comes out, 3.125 to 400 MHz."""
-        return self.oscillator_hz / self.output_divider
+    def ratios(self) -> tuple[int, int, int]:
+        """The oscillator turns as often as both dividers of the feedback say."""
+        return self.input_divider, self.feedback_divider * self.feedback_output, self.output_divider
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ice40Pll:
+class Ice40Pll(_Pll):
     """Dividers of an SB_PLL40 with FEEDBACK_PATH = SIMPLE.
 
     Parameters
     ----------
-    input_hz
-        What comes in: 10 to 133 MHz.
     divr, divf, divq
         Out comes input_hz · (divf + 1) / (2 ** divq · (divr + 1)).
     """
 
-    input_hz: int
     divr: int
     divf: int
     divq: int
 
     @property
-    def detector_hz(self) -> Fraction:
-        """What the phase detector compares, 10 to 133 MHz."""
-        return Fraction(self.input_hz, self.divr + 1)
-
-    @property
-    def oscillator_hz(self) -> Fraction:
-        """Of the voltage-controlled oscillator, 533 to 1066 MHz."""
-        return self.detector_hz * (self.divf + 1)
-
-    @property
-    def output_hz(self) -> Fraction:
-        """What comes out, 16 to 275 MHz."""
-        return self.oscillator_hz / 2**self.divq
+    def ratios(self) -> tuple[int, int, int]:
+        """As the cell counts them: from 0, and in powers of two."""
+        return self.divr + 1, self.divf + 1, 2**self.divq
 
     @property
     def filter_range(self) -> int:
@@ -121,7 +128,7 @@ class Clock:
 
 @dataclass(frozen=True, kw_only=True)
 class _Limits:
-    """Ranges of a family's PLL, in Hz."""
+    """Ranges of a family's PLL, in Hz, the ends included."""
 
     cell: str
     detector: tuple[int, int]

@@ -46,6 +46,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, metavar="OUT.npz", help="results and cycles")
     parser.add_argument("--core", metavar="NAME", help="which one, where there are several")
     parser.add_argument("--verify", action="store_true", help="compare with the golden model")
+    parser.add_argument(
+        "--reorder",
+        action="store_true",
+        help="of attention: take the tokens in an order in which the mask leaves fewer tiles",
+    )
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
     parser.add_argument(
         "--patience",
@@ -61,7 +66,8 @@ def main() -> None:
     design = read_manifest(arguments.folder)
     host = host_of(design, arguments.core)
     arrays = read_arrays(arguments.data, host.names)
-    task = Task(host, host.read(arguments.data, arrays))
+    read = host.read_reordered if arguments.reorder else host.read
+    task = Task(host, read(arguments.data, arrays))
     patience = Patience(answer_s=arguments.patience, stall_s=STALLS * arguments.patience)
     try:
         with whole_file(arguments.out) if arguments.out else nullcontext() as path:

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import os
 from typing import Protocol
 
 from fpga.link.errors import PortError
@@ -76,14 +77,24 @@ def open_port(name: str, baud: int) -> Port:
 def _why(name: str, baud: int, error: Exception) -> str:
     from serial.tools import list_ports
 
-    code = getattr(error, "errno", None)
+    code = _code(error)
+    there = ", ".join(sorted(port.device for port in list_ports.comports())) or "none"
     if code == errno.ENOENT:
-        there = ", ".join(sorted(port.device for port in list_ports.comports())) or "none"
         return f"port {name} does not exist; serial ports here: {there}"
+    if code in (errno.ENOTTY, errno.EISDIR):
+        return f"port {name} is no serial line; serial ports here: {there}"
     if code == errno.EACCES:
         return f"port {name} may not be opened: join the group that owns it (often dialout)"
     if code in (errno.EBUSY, errno.EAGAIN) or "lock" in str(error):
         return f"port {name} is in use by another program"
     if isinstance(error, ValueError):
         return f"port {name} does not take {baud} baud"
-    return f"port {name} cannot be opened: {error}"
+    return f"port {name} cannot be opened: {os.strerror(code) if code else error}"
+
+
+def _code(error: BaseException) -> int | None:
+    """The system's number of what is wrong; pyserial has that of a terminal beneath its own."""
+    code = getattr(error, "errno", None)
+    if code is None and isinstance(error.__context__, terminal_error):
+        code = error.__context__.args[0]
+    return code if isinstance(code, int) else None

@@ -14,6 +14,7 @@ from amaranth.hdl import Fragment, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
+from gen.plan.folding import folded, matches
 from gen.plan.netgraph import Driver, Graph, Node, Source, read
 from hw.prim.target import Target
 
@@ -120,9 +121,9 @@ class _Count:
         args = tuple(self._is(arg) for arg in node.args)
         nodes = [graph.nodes[arg] for arg in args]
         if all(each.kind == "const" for each in nodes):
-            folded = _folded(node, nodes)
-            if folded is not None:
-                return graph.const(folded, node.width)
+            value = folded(node, nodes)
+            if value is not None:
+                return graph.const(value, node.width)
         if node.kind == "slice" and nodes[0].kind == "cat":
             low, high = node.data
             at = 0
@@ -150,7 +151,7 @@ class _Count:
                 return self._is(graph.fitted(args[1], node.width))
             if nodes[0].kind == "const":
                 for patterns, arg in zip(node.data, args[1:], strict=True):
-                    if _matches(nodes[0], patterns):
+                    if matches(nodes[0], patterns):
                         return self._is(graph.fitted(arg, node.width))
         return number if args == node.args else graph.number(node._replace(args=args))
 
@@ -228,7 +229,7 @@ class _Count:
         """Whether an assignment can ever be made."""
         for test, patterns in driver.under:
             node = self.graph.nodes[self._is(test)]
-            if node.kind == "const" and not _matches(node, patterns):
+            if node.kind == "const" and not matches(node, patterns):
                 return False
         return True
 
@@ -354,52 +355,6 @@ class _Count:
         found["memories"] += banks * -(-bits // MEMORY_BITS)
         if banks > 1:
             found["memory_muxes"] += bits * (banks - 1)
-
-
-def _folded(node: Node, args: Sequence[Node]) -> int | None:
-    """The value of a few operators on constants."""
-    values = [
-        each.data - (1 << each.width) if each.signed and each.data >> each.width - 1 else each.data
-        for each in args
-    ]
-    match node.kind:
-        case "slice":
-            return args[0].data >> node.data[0]
-        case "cat":
-            value, at = 0, 0
-            for each in args:
-                value |= each.data << at
-                at += each.width
-            return value
-        case "fit" | "u" | "s":
-            return values[0]
-        case "~":
-            return ~values[0]
-        case "+":
-            return sum(values)
-        case "-":
-            return -values[0] if len(values) == 1 else values[0] - values[1]
-        case "&":
-            return values[0] & values[1]
-        case "|":
-            return values[0] | values[1]
-        case "==":
-            return values[0] == values[1]
-        case "!=":
-            return values[0] != values[1]
-        case "b" | "r|":
-            return int(values[0] != 0)
-    return None
-
-
-def _matches(test: Node, patterns: Sequence[str] | None) -> bool:
-    """Whether a constant is one of the patterns."""
-    if patterns is None:
-        return True
-    text = format(test.data, f"0{test.width}b") if test.width else ""
-    return any(
-        all(p in ("-", t) for p, t in zip(pattern, text, strict=True)) for pattern in patterns
-    )
 
 
 def _blocks(contents: Sequence[int], width: int, depth: int) -> int:

@@ -134,6 +134,7 @@ def plan_cores(
     queue = [*choices.values()]
     for number, choice in enumerate(queue):
         choice.before = queue[:number]
+        choice.others = [each for each in queue if each is not choice]
         choice.after = [each.smallest.area for each in queue[number + 1 :]]
         choice.choose()
     return {core: choice.plan() for core, choice in choices.items()}
@@ -161,6 +162,8 @@ class _Choice:
         self.shared, self.kinds = shared, kinds
         self.before: list[_Choice] = []
         """Cores on the same chip that have been chosen, and can give multipliers up."""
+        self.others: list[_Choice] = []
+        """All cores that are to be on the chip beside it."""
         self.after: list[Area] = []
         """What those take at least that have not been."""
         self.candidates = search.ranked()
@@ -282,7 +285,9 @@ class _Choice:
         for other in sorted(BOARDS.values(), key=lambda each: each.chip.resources.logic_cells):
             if other.chip.resources.logic_cells > cells:
                 design = Design.of(self.name, nearest.description, **nearest.hardware)
-                if overflow_of(built_on(other, design, self.bus).area, other.chip) is None:
+                parts = [(self, design), *((each, each.smallest.design) for each in self.others)]
+                areas = (built_on(other, d, c.bus, shared=c.shared).area for c, d in parts)
+                if overflow_of(sum(areas, Area()), other.chip) is None:
                     return f"{text}; the nearest board that holds it is {other.name}"
         return f"{text}; no board that is known holds it"
 

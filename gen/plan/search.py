@@ -5,6 +5,7 @@ least of a chip, so that most of what does not fit is known not to without makin
 """
 
 import dataclasses
+import functools
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -89,14 +90,18 @@ class Search(ABC):
         found, error = [], None
         for candidate in self.every():
             try:
-                kind_of(candidate.description).configure(candidate.description, candidate.hardware)
+                self.check(candidate)
             except SpecError as reason:
-                error = error or reason
+                error = reason  # of the largest, which comes last
             else:
                 found.append(candidate)
         if error is not None and not found:
             raise error
         return sorted(found, key=_rank)
+
+    def check(self, candidate: Candidate) -> None:
+        """Raise a SpecError for a configuration that is against a rule of its core."""
+        kind_of(candidate.description).configure(candidate.description, candidate.hardware)
 
     @abstractmethod
     def least(self, candidate: Candidate) -> Resources:
@@ -236,6 +241,20 @@ class AttentionSearch(Search):
             hardware = {"score_tiles": SLACK_TILES, **hardware}
         return attention_least(AttentionConfig(layer=layer, **hardware), self.target)
 
+    def check(self, candidate: Candidate) -> None:
+        """Of the description's own mask no row block may have more tiles than the ring holds."""
+        super().check(candidate)
+        layer: Attention = candidate.description
+        config = AttentionConfig(layer=layer, **candidate.hardware)
+        if "score_tiles" in self.fixed and config.most_tiles is not None:
+            fullest = _fullest(config) if "generator" in layer.masks else config.key_tiles
+            if fullest > config.most_tiles:
+                raise SpecError(
+                    f"score_tiles = {config.most_tiles}: with arrays of {config.rows} x "
+                    f"{config.columns} a row block sees {fullest} tiles, more than the score ring "
+                    f"holds; --set score_tiles={fullest} holds them"
+                )
+
     def relieved(self, candidate: Candidate, multipliers: int) -> Candidate:
         """With as few rows of the score array made of logic as save them, if the user set none.
 
@@ -268,16 +287,24 @@ class AttentionSearch(Search):
         if not self._ring_is_known(layer):
             return candidate
         config = AttentionConfig(layer=layer, **candidate.hardware)
-        fullest = max(
-            int(visible_tiles(answers).max())
-            for answers in head_answers(config, layer.queries, layer.keys, [None] * layer.heads)
-        )
-        places = max(2, fullest + SLACK_TILES)
+        places = max(2, _fullest(config) + SLACK_TILES)
         hardware = {
             **candidate.hardware,
             "score_tiles": places if places < config.ring_tiles else None,
         }
         return dataclasses.replace(candidate, hardware=hardware)
+
+
+def _fullest(config: AttentionConfig) -> int:
+    """Tiles of the row block that has most, by the layer's own mask."""
+    return _fullest_of(config.layer, config.rows, config.columns)
+
+
+@functools.lru_cache(maxsize=64)
+def _fullest_of(layer: Attention, rows: int, columns: int) -> int:
+    config = AttentionConfig(layer=layer, rows=rows, columns=columns, value_columns=1)
+    answers = head_answers(config, layer.queries, layer.keys, [None] * layer.heads)
+    return max(int(visible_tiles(each).max()) for each in answers)
 
 
 def _pace(config: AttentionConfig) -> int:

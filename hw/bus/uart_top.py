@@ -93,8 +93,8 @@ class UartTop(wiring.Component):
     of the next; those from the core are the outputs, in the same order. A word of a stream is its
     `RowsConfig.packet_shape`, {data, keep, user, last} from the lowest bit up.
 
-    *Timing*: that of the link and of the systems, a cycle more from a core, and two to it for words
-    of more than `WIDE_BITS`; `busy` and `error` a cycle later.
+    *Timing*: that of the link and of the systems, a cycle more from a core, and for words of more
+    than `WIDE_BITS` two to a core and from it; `busy` and `error` a cycle later.
 
     *Members*
     receive, transmit
@@ -136,9 +136,11 @@ class UartTop(wiring.Component):
             m.submodules[f"core_{name}"] = system
             connect(m, port, system.access)
             for own in system.to_core:
-                _pass(m, f"{name}_{own}", next(to_core), getattr(system, own))
+                sink = getattr(system, own)
+                _join(m, f"{name}_{own}", next(to_core), sink, registers=0)
             for own in system.outputs:
-                _hold(m, f"{name}_{own}", getattr(system, own), next(from_core))
+                source = getattr(system, own)
+                _join(m, f"{name}_{own}", source, next(from_core), registers=1)
         m.d.sync += [
             self.busy.eq(Cat(each.busy for each in systems).any()),
             self.error.eq(Cat(each.error for each in systems).any()),
@@ -146,8 +148,31 @@ class UartTop(wiring.Component):
         return m
 
 
+def _join(m: Module, name: str, source: Any, sink: Any, *, registers: int) -> None:
+    """Join two streams, whose payloads have the same bits under other names, by so many registers.
+
+    Of a wide stream by two, of which one can lie near the link and one near the core: else the
+    link's states, and its own word, would be pulled towards every core at once.
+    """
+    width = len(Value.cast(source.payload))
+    if width > WIDE_BITS:
+        registers = 2
+    for number in range(1, registers):
+        between = stream.Signature(width).create()
+        _hold(m, f"{name}_{number}", source, between)
+        source = between
+    if registers:
+        _hold(m, name, source, sink)
+        return
+    m.d.comb += [
+        sink.valid.eq(source.valid),
+        Value.cast(sink.payload).eq(Value.cast(source.payload)),
+        source.ready.eq(sink.ready),
+    ]
+
+
 def _hold(m: Module, name: str, source: Any, sink: Any) -> None:
-    """Join them through a register, which takes a word when it has none.
+    """Join two streams through a register, which takes a word when it has none.
 
     So what the link is doing does not reach into a core in the same cycle; a word every other cycle
     is more than a line carries.
@@ -163,22 +188,3 @@ def _hold(m: Module, name: str, source: Any, sink: Any) -> None:
         m.d.sync += valid.eq(~sink.ready)
     with m.Else():
         m.d.sync += [valid.eq(source.valid), payload.eq(Value.cast(source.payload))]
-
-
-def _pass(m: Module, name: str, source: Any, sink: Any) -> None:
-    """Join two streams whose payloads have the same bits under other names; a wide one is held.
-
-    Twice, near the link and near the core: without that the register of the link's own word would
-    be pulled towards every core at once.
-    """
-    width = len(Value.cast(source.payload))
-    if width > WIDE_BITS:
-        near = stream.Signature(width).create()
-        _hold(m, f"near_{name}", source, near)
-        _hold(m, name, near, sink)
-        return
-    m.d.comb += [
-        sink.valid.eq(source.valid),
-        Value.cast(sink.payload).eq(Value.cast(source.payload)),
-        source.ready.eq(sink.ready),
-    ]

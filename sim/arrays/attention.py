@@ -1,9 +1,9 @@
 """An attention layer's arrays: what a user gives, what comes out, the bits by the golden model."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,9 @@ from sim.golden.masks import (
 from spec import Attention, SpecError
 from spec.expr import Expr, TileClass
 from spec.tiles import BlockBitmap, ColumnIntervals, TileGrid
+
+if TYPE_CHECKING:
+    from sim.golden.reorder import Reordering
 
 __all__ = [
     "NAMES",
@@ -72,6 +75,10 @@ class Heads:
     mask: NDArray[np.bool_] | None
     loaded: Sequence[Loaded]
     """One for every head, or one for all."""
+    order: "Reordering | None" = None
+    """Where q, k, v and mask are not in the user's order of tokens: outputs go back to it."""
+    tiles_in_order: int | None = None
+    """Tiles of all heads in the user's order, where another was asked for."""
 
     @property
     def nothing(self) -> bool:
@@ -94,8 +101,22 @@ class Result(NamedTuple):
     """tiles · head_dim: what the score array needs by itself."""
 
 
-def read(path: Path, arrays: Mapping[str, NDArray[Any]], layer: Attention, tiling: Tiling) -> Heads:
-    """Operands and mask, checked against the layer and the core."""
+def read(
+    path: Path,
+    arrays: Mapping[str, NDArray[Any]],
+    layer: Attention,
+    tiling: Tiling,
+    *,
+    reorder: bool = False,
+) -> Heads:
+    """Operands and mask, checked against the layer and the core.
+
+    Parameters
+    ----------
+    reorder
+        Bring the tokens into the reverse Cuthill-McKee order of the mask, of all heads together,
+        where that leaves fewer tiles; outputs come in the user's order all the same.
+    """
     held = dict(arrays)
     q, k, v = (require(path, held, name) for name in "qkv")
     heads, kv_heads = layer.heads, layer.key_value_heads
@@ -112,8 +133,12 @@ def read(path: Path, arrays: Mapping[str, NDArray[Any]], layer: Attention, tilin
         )
     if mask is not None:
         _check_mask(path, mask, heads, q.shape[1], k.shape[1])
+    if reorder:
+        _check_reorder(path, layer, mask)
     if 0 in (q.shape[1], k.shape[1]):
         return Heads(q, k, v, mask, (None,))
+    if reorder and mask is not None:
+        return _reordered(path, layer, tiling, Heads(q, k, v, mask, ()))
     return Heads(q, k, v, mask, _load(path, layer, tiling, mask))
 
 
@@ -169,17 +194,20 @@ def _visited(own: Expr | None, grid: TileGrid, head: int, mask: Loaded) -> NDArr
 def golden(layer: Attention, work: Heads, cycles: int, tiles: int) -> Result:
     """Bits by the golden model; cycles and tiles that somebody else counted."""
     o, empty = attention(layer, work.q, work.k, work.v, work.mask)
-    return result(layer, o, empty, cycles, tiles)
+    return result(layer, work, o, empty, cycles, tiles)
 
 
 def result(
     layer: Attention,
+    work: Heads,
     o: NDArray[np.int64],
     empty: NDArray[np.bool_],
     cycles: int,
     tiles: int,
 ) -> Result:
-    """A result of integers in the type of the layer's outputs."""
+    """A result of integers in the type of the layer's outputs, in the user's order of tokens."""
+    if work.order is not None:
+        o, empty = work.order.undo(o), work.order.undo(empty, axis=-1)
     narrow = o.astype(np.int8 if layer.output_bits == 8 else np.int16)
     return Result(narrow, empty, cycles, tiles, tiles * layer.head_dim)
 
@@ -196,6 +224,7 @@ def summary(work: Heads, result: Result) -> dict[str, Any]:
         "tiles": result.tiles,
         "stall_free_cycles": result.stall_free_cycles,
         "bound_by_tiles": round(share, 4),
+        **({} if work.tiles_in_order is None else {"tiles_in_order": work.tiles_in_order}),
     }
 
 
@@ -206,6 +235,9 @@ def lines(summary: Mapping[str, Any]) -> tuple[str, list[str]]:
         f"{summary['tiles']} tiles in {summary['cycles']} cycles with loading; the tiles alone "
         f"take {summary['stall_free_cycles']}, {summary['bound_by_tiles']} of them"
     ]
+    if (before := summary.get("tiles_in_order")) is not None:
+        gain = "" if summary["tiles"] < before else ": no fewer in another, so it was kept"
+        told.append(f"{before} tiles in the order that was given{gain}")
     if summary["empty_rows"]:
         told.append(f"{summary['empty_rows']} rows see no key and are zero")
     return size, told
@@ -275,3 +307,45 @@ def _compile(path: Path, layer: Attention, tiling: Tiling, mask: NDArray[np.bool
             f"{tiling.partial_tiles}; --set partial_tiles={partial} takes it"
         )
     return bitmap
+
+
+def _check_reorder(path: Path, layer: Attention, mask: NDArray[np.bool_] | None) -> None:
+    """Refuse to reorder what is not the same in another order of tokens."""
+    if mask is None:
+        raise SpecError(
+            f"{path}: there is no array called mask, and only such a mask can be reordered; give "
+            "one, or leave --reorder out"
+        )
+    used = layer.score_expr.variables if layer.score_expr is not None else ()
+    places = [name for name in ("q", "k") if name in used]
+    if places:
+        raise SpecError(
+            f"{path}: Attention.score depends on {' and '.join(places)}, where a token stands, so "
+            "another order would change its bits; leave --reorder out"
+        )
+    if mask.shape[-2] != mask.shape[-1]:
+        raise SpecError(
+            f"{path}: a mask to reorder must be square, its queries and keys the same tokens, got "
+            f"{mask.shape[-2]} queries and {mask.shape[-1]} keys; leave --reorder out"
+        )
+
+
+def _reordered(path: Path, layer: Attention, tiling: Tiling, work: Heads) -> Heads:
+    """The same work in an order of tokens that leaves fewer tiles, if there is such an order."""
+    # Here, because nobody else needs SciPy, which takes its time to load.
+    from sim.golden.reorder import reorder
+
+    assert work.mask is not None
+    masks = work.mask if work.mask.ndim == 3 else work.mask[None]
+    order = reorder(np.asarray(masks.any(axis=0)))
+    grid = TileGrid(tiling.rows, tiling.columns, *masks.shape[1:])
+    counts = [order.tiles(each, grid) for each in masks]
+    share = len(work.q) // len(masks)
+    before, after = (share * sum(each) for each in zip(*counts, strict=True))
+    if after >= before:
+        loaded = _load(path, layer, tiling, work.mask)
+        return replace(work, loaded=loaded, tiles_in_order=before)
+    mask = np.stack([order.apply_mask(each) for each in masks])
+    mask = mask if work.mask.ndim == 3 else mask[0]
+    q, k, v = (order.apply(each) for each in (work.q, work.k, work.v))
+    return Heads(q, k, v, mask, _load(path, layer, tiling, mask), order, before)

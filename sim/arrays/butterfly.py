@@ -242,8 +242,11 @@ def _parts(
 def _checked(where: str, x: NDArray[Any], butterfly: Butterfly) -> Integers:
     check_integers(where, x, ~butterfly.data_max, butterfly.data_max)
     if x.ndim != 2 or 0 in x.shape:
-        nearest = f"; nearest is (1, {x.size})" if x.ndim == 1 and x.size else ""
-        raise SpecError(f"{where} must have shape (vectors, points), got {x.shape}{nearest}")
+        points = x.shape[-1] if x.ndim in (1, 2) else 0
+        raise SpecError(
+            f"{where} must have shape (vectors, points), at least one vector of at least one "
+            f"point, got {x.shape}" + (f"; nearest is (1, {points})" if points else "")
+        )
     if len(x) >= 1 << 16:
         raise SpecError(f"{where} must have at most 65535 vectors, got {len(x)}; run it in parts")
     return x.astype(np.int64)

@@ -28,12 +28,18 @@ def main() -> None:
     parser.add_argument("--in", dest="data", type=Path, required=True, metavar="DATA.npz")
     parser.add_argument("--out", type=Path, metavar="OUT.npz", help="results and cycles")
     parser.add_argument("--engine", default="golden", help="golden (default) or rtl")
+    parser.add_argument(
+        "--reorder",
+        action="store_true",
+        help="of attention: take the tokens in an order in which the mask leaves fewer tiles",
+    )
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
     arguments = parser.parse_args()
     check_choice("--engine", arguments.engine, ENGINES)
     design = load_design(arguments.design, arguments.settings)
     runner = runner_of(design)
-    work = runner.read(arguments.data, read_arrays(arguments.data, runner.arrays), design)
+    read = runner.read_reordered if arguments.reorder else runner.read
+    work = read(arguments.data, read_arrays(arguments.data, runner.arrays), design)
     # The output's place is opened first, so that a long run is not lost to a wrong path.
     with whole_file(arguments.out) if arguments.out else nullcontext() as path:
         with progress(_what(runner, design, work, arguments.engine)):

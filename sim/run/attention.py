@@ -25,8 +25,19 @@ class AttentionRunner(Runner):
 
     def read(self, path: Path, given: Mapping[str, NDArray[Any]], design: Design) -> Heads:
         """Operands and mask, checked against the layer and the core."""
+        return self._read(path, given, design, reorder=False)
+
+    def read_reordered(
+        self, path: Path, given: Mapping[str, NDArray[Any]], design: Design
+    ) -> Heads:
+        """The same with tokens in an order in which the mask leaves fewer tiles."""
+        return self._read(path, given, design, reorder=True)
+
+    def _read(
+        self, path: Path, given: Mapping[str, NDArray[Any]], design: Design, *, reorder: bool
+    ) -> Heads:
         config: AttentionConfig = design.config
-        work = of.read(path, given, config.layer, config)
+        work = of.read(path, given, config.layer, config, reorder=reorder)
         if not work.nothing and config.most_tiles is not None:
             tiles = [visible_tiles(each) for each in _answers(config, work)]
             of.check_ring(path, config, config.most_tiles, tiles)
@@ -58,7 +69,7 @@ class AttentionRunner(Runner):
         if trace.refused.any():
             raise BenchError("the core refused a row block that its score ring should hold")
         tiles = sum(int(visible_tiles(each).sum()) for each in _answers(config, work))
-        return of.result(config.layer, trace.o, trace.empty, trace.total, tiles)
+        return of.result(config.layer, work, trace.o, trace.empty, trace.total, tiles)
 
     def rtl_seconds(self, design: Design, work: Heads) -> float:
         """How long `rtl` takes, roughly."""

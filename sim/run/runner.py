@@ -8,6 +8,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from gen.design import Design
+from spec import SpecError
 
 __all__ = ["Arrays", "Runner"]
 
@@ -32,6 +33,16 @@ class Runner(ABC):
         SpecError
             An array's type, shape or a value is wrong for the design.
         """
+
+    def read_reordered(self, path: Path, given: Arrays, design: Design) -> Any:
+        """The same with tokens in an order that leaves fewer tiles; only attention has such.
+
+        Raises
+        ------
+        SpecError
+            As for `read`; or the design has no tokens, or cannot take them in another order.
+        """
+        raise SpecError(f"{design.name} has no tokens to reorder; leave --reorder out")
 
     @abstractmethod
     def golden(self, design: Design, work: Any) -> Any:

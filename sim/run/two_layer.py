@@ -50,7 +50,8 @@ class MixingRunner(Runner):
         x, where = given["x"], f"{path}: x"
         if x.ndim not in (2, 3) or 0 in x.shape:
             raise SpecError(
-                f"{where} must have shape (rows, columns) or (blocks, rows, columns), got {x.shape}"
+                f"{where} must have shape (rows, columns) or (blocks, rows, columns), each at "
+                f"least 1, got {x.shape}"
             )
         check_integers(where, x, ~config.butterfly.data_max, config.butterfly.data_max)
         config.check_block(where, *x.shape[-2:])

@@ -163,8 +163,11 @@ def test_a_port_that_is_not_there(folder, tmp_path):
 
 
 def test_a_port_that_is_none(folder, tmp_path):
-    for port in (tmp_path, tmp_path / "in.npz"):
-        assert f"port {port} cannot be opened: " in refused(folder, port, tmp_path)
+    for port in (tmp_path, tmp_path / "in.npz", "/dev/null"):
+        complaint = refused(folder, port, tmp_path)
+        assert complaint.startswith(
+            f"fpga.host: error: port {port} is no serial line; serial ports here: "
+        )
 
 
 def test_a_port_that_is_busy(folder, plug, tmp_path):

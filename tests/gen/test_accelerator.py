@@ -107,7 +107,7 @@ def test_a_users_file_is_an_accelerator_and_its_core_a_design(tmp_path):
         (TINY, ["attention.row=4"], "--set attention.row: row is no plain value"),
         (TINY, ["attention.colums=4"], "no such field; nearest is attention.columns"),
         (TINY, ["attention.rows=x"], "--set attention.rows=x: rows is an integer, got 'x'"),
-        (TINY, ["attention.rows"], "--set attention.rows: write key=value"),
+        (TINY, ["attention.rows"], "--set attention.rows: write attention.rows=value"),
         (f"{TINY}:fft", [], "a core of accelerator_tiny must be one of attention, butterfly"),
         ("softmax_exact:a", [], "softmax_exact is one core: leave :a out"),
     ],

@@ -343,3 +343,28 @@ def test_the_command_plans_an_accelerator_and_what_is_set_of_a_core():
     # One clock for all: the lowest of the cores', the link's and the chip's.
     clocks = {each["clock_mhz"] for each in cores.values()}
     assert clocks == {told["clock_mhz"]}
+
+
+def test_a_score_ring_that_a_row_block_overflows_is_refused_with_the_number_that_fits():
+    outcome = command(
+        "gen.plan", "attention_any_mask", "--board", "ulx3s_85f", "--set", "score_tiles=2"
+    )
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err.splitlines() == [
+        "gen.plan: error: score_tiles = 2: with arrays of 16 x 16 a row block sees 64 tiles, more "
+        "than the score ring holds; --set score_tiles=64 holds them"
+    ]
+
+
+def test_a_score_ring_that_the_user_sets_leaves_the_arrays_whose_row_blocks_it_holds():
+    outcome = command(
+        "gen.plan", "attention_tiny", "--board", "ulx3s_25f", "--json", "--set", "score_tiles=4"
+    )
+    assert json.loads(outcome.out)["configuration"]["columns"] == 16
+
+
+@pytest.mark.parametrize("board", ["icebreaker", "ulx3s_25f", "ecpix5_45f"])
+def test_the_nearest_board_holds_all_cores(board):
+    outcome = command("gen.plan", "accelerator_ulx3s_85f", "--board", board)
+    assert outcome.code == 2
+    assert outcome.err.endswith("the nearest board that holds it is ulx3s_85f\n")

@@ -3,11 +3,39 @@
 import numpy as np
 import pytest
 
-from scripts.measure_attention import AIM_FASTER, DIMS, TOKENS, measured, ninths
+from scripts.measure_attention import AIM_FASTER, AIM_SHARE, DIMS, TOKENS, measured, ninths
 from tests.support.masks import SUITE, mask_case
 
 PIPELINE = 500
 """More than the cycles from a row block's last score to its last output."""
+
+BELOW = {
+    1: {
+        "documents_heavy": 0.962,
+        "tree": 0.743,
+        "tree_prefix": 0.883,
+        "random_1": 0.898,
+        "single": 0.134,
+    },
+    8: {"tree": 0.956, "single": 0.009},
+}
+"""Masks that do not reach the aim, and at least what they reach: `Measured.reason` says why. `tree`
+has 64 keys, which the aim is not for."""
+
+
+@pytest.mark.parametrize("name", SUITE)
+@pytest.mark.parametrize("heads", BELOW)
+def test_the_tiles_alone_take_the_share_of_cycles_that_is_claimed(heads, name):
+    found = measured(mask_case(name, TOKENS).dense, heads)
+    if name == "empty":
+        assert not found.tiles and not found.counts
+        return
+    assert round(found.busy, 3) >= BELOW[heads].get(name, AIM_SHARE)
+    assert (found.busy < AIM_SHARE) == (name in BELOW[heads])
+    assert found.counts == (name != "tree")
+    if found.counts and found.busy < AIM_SHARE:
+        # No order of row blocks, or no core that loads the queries, could do it.
+        assert found.tiles * DIMS < AIM_SHARE * max(found.bound, found.loading)
 
 
 @pytest.mark.parametrize("name", SUITE)

@@ -127,6 +127,7 @@ LOUD = X.astype(np.int32)
 LOUD[1, 2] = 40000
 HEAVY = WEIGHTS.copy()
 HEAVY[0, 1, 1, 0] = -131072
+SHAPE = "data.npz: x must have shape (vectors, points), at least one vector of at least one point"
 
 
 @pytest.mark.parametrize(
@@ -146,9 +147,9 @@ HEAVY[0, 1, 1, 0] = -131072
          "data.npz: points of x must be at least 16 with 8 units, got 8; nearest is 16"),
         ({"x": X[:, :8], "weights": WEIGHTS[:3, :4]}, ("units=8",),
          "data.npz: points of x must be at least 16 with 8 units, got 8; nearest is 16"),
-        ({"x": X[0]}, (),
-         "data.npz: x must have shape (vectors, points), got (16,); nearest is (1, 16)"),
-        ({"x": X[:0]}, (), "data.npz: x must have shape (vectors, points), got (0, 16)"),
+        ({"x": X[0]}, (), f"{SHAPE}, got (16,); nearest is (1, 16)"),
+        ({"x": X[:0]}, (), f"{SHAPE}, got (0, 16); nearest is (1, 16)"),
+        ({"x": X[:1, :0]}, (), f"{SHAPE}, got (1, 0)"),
         ({"x": X / 2}, (), "data.npz: x must be signed integers from -32768 to 32767, got float64; "
          "quantise real ones with np.clip(np.round(x * scale), -32768, 32767).astype(np.int32)"),
         ({"x": LOUD}, (),

@@ -43,7 +43,9 @@ LOUD[1, 2, 3] = 40000
         ({"x": X[:, :, :4]}, "data.npz: x: columns must be from 8 to 8, got 4; nearest is 8"),
         ({"x": X.swapaxes(1, 2)}, "data.npz: x: columns must be from 8 to 8, got 16; nearest is 8"),
         ({"x": X[0, 0]}, "data.npz: x must have shape (rows, columns) or (blocks, rows, columns), "
-         "got (8,)"),
+         "each at least 1, got (8,)"),
+        ({"x": X[:0]}, "data.npz: x must have shape (rows, columns) or (blocks, rows, columns), "
+         "each at least 1, got (0, 16, 8)"),
         ({"x": X / 2}, "data.npz: x must be signed integers from -32768 to 32767, got float64; "
          "quantise real ones with np.clip(np.round(x * scale), -32768, 32767).astype(np.int32)"),
         ({"x": LOUD}, "data.npz: x[1, 2, 3] = 40000 must be from -32768 to 32767; nearest is "

@@ -1,9 +1,10 @@
 """What a user is told: field, rule, value, and the nearest that would be right."""
 
+import numpy as np
 import pytest
 
-from spec import SpecError
-from spec.errors import check_choice, check_range
+from spec import Softmax, SpecError, causal
+from spec.errors import check_choice, check_range, shown
 
 
 def told(check, *arguments):
@@ -68,3 +69,18 @@ def test_true_is_not_one():
 
 def test_a_spec_error_is_a_value_error():
     assert issubclass(SpecError, ValueError)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (lambda q: q, "a lambda"),
+        (causal, "the function causal"),
+        (Softmax, "the class Softmax"),
+        (np.ones((2, 3)), "an array of shape (2, 3)"),
+        (3.5, "3.5"),
+        ("row", "'row'"),
+    ],
+)
+def test_a_value_is_shown_without_an_address(value, text):
+    assert shown(value) == text

@@ -122,7 +122,7 @@ def test_masks_of_nothing_and_of_everything_need_no_gates():
             "Mask needs a function of (b, h, q, k), got causal(); use lambda",
         ),
         (lambda: causal() & 3, "& joins two masks, got 3; wrap a function of (b, h, q, k) in Mask"),
-        (lambda: causal | full(), "| joins two masks, got <function causal"),
+        (lambda: causal | full(), "| joins two masks, got the function causal; write causal("),
         (lambda: causal & full(), "write causal(...)"),
         (lambda: causal() and full(), "causal() is neither true nor false; join masks with & | ~"),
         (

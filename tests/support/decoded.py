@@ -12,9 +12,10 @@ from gen.boards import BOARDS
 from gen.design import Design
 from gen.ports import PlainPorts
 from hw.prim.target import Target
+from tests.support.gates import LUTS_A_FAULT
 from tests.support.netlist import cell_models
 
-__all__ = ["DECODER", "MISSING", "bitstream_of", "decoded"]
+__all__ = ["DECODER", "MISSING", "bitstream_of", "decoded", "with_wrong_luts"]
 
 DECODER = shutil.which("icebox_vlog")
 MISSING = "icebox_vlog is not installed: apt-get install fpga-icestorm"
@@ -51,6 +52,16 @@ def decoded(bitstream: Path, pins: Mapping[str, str], *, top: str, folder: Path)
     )  # fmt: skip
     models = [path.read_text() for path in cell_models(Target.ICE40_HX)]
     return "\n".join([MODELS_WITHOUT_DEFAULTS, *models, done.stdout])
+
+
+def with_wrong_luts(verilog: str) -> str:
+    """The same chip, but for one in `LUTS_A_FAULT` of its look-up tables, which are inverted."""
+    lines = verilog.splitlines()
+    luts = [k for k, line in enumerate(lines) if "/* LUT" in line and "?" in line]
+    assert len(luts) >= LUTS_A_FAULT
+    for k in luts[::LUTS_A_FAULT]:
+        lines[k] = lines[k].replace("*/ ", "*/ !")
+    return "\n".join(lines)
 
 
 def _balls() -> list[str]:

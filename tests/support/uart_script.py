@@ -32,6 +32,7 @@ def run_uart_script(
     work: Path,
     cycles: int,
     seconds: float,
+    settle_cycles: int = 0,
 ) -> list[dict[str, Any]]:
     """Carry out every step in turn, each on a core by its name; what each gives.
 
@@ -43,6 +44,8 @@ def run_uart_script(
         Where what the simulator makes goes.
     cycles, seconds
         Bounds of each step, and of everything.
+    settle_cycles
+        After reset, in which a board's own bridge holds it still.
 
     Raises
     ------
@@ -57,6 +60,7 @@ def run_uart_script(
         "script": [{"core": core, "step": type(s).__name__, **asdict(s)} for core, s in script],
         "uart": manifest["uart"],
         "cycles": cycles,
+        "settle_cycles": settle_cycles,
         "results": str(results),
     }
     job.write_text(json.dumps(told))
@@ -278,6 +282,8 @@ if JOB in os.environ:  # inside the simulator
         cocotb.start_soon(Clock(dut.clk, period_ns, unit="ns").start())
         await ClockCycles(dut.clk, 4)
         dut.rst.value = 0
+        if job["settle_cycles"]:
+            await ClockCycles(dut.clk, job["settle_cycles"])
 
         def all_steps() -> list[dict[str, Any]]:
             session = Session(dut, job)

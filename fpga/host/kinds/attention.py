@@ -48,7 +48,14 @@ class AttentionHost(CoreKind):
 
     def read(self, path: Path, arrays: Mapping[str, NDArray[Any]]) -> Heads:
         """Operands and mask."""
-        work = of.read(path, arrays, self._layer, self._tiles)
+        return self._read(path, arrays, reorder=False)
+
+    def read_reordered(self, path: Path, arrays: Mapping[str, NDArray[Any]]) -> Heads:
+        """The same with tokens in an order in which the mask leaves fewer tiles."""
+        return self._read(path, arrays, reorder=True)
+
+    def _read(self, path: Path, arrays: Mapping[str, NDArray[Any]], *, reorder: bool) -> Heads:
+        work = of.read(path, arrays, self._layer, self._tiles, reorder=reorder)
         most = self.core.configuration["score_tiles"]
         if most is not None and not work.nothing and self._layer.row_numerics.needs_max:
             visited = of.visited_tiles(self._layer, self._tiles, work)
@@ -134,7 +141,7 @@ class AttentionHost(CoreKind):
         o = np.zeros((heads, queries, self._layer.columns), np.int64)
         empty = np.ones((heads, queries), bool)
         if work.nothing:
-            return of.result(self._layer, o, empty, cycles, 0)
+            return of.result(self._layer, work, o, empty, cycles, 0)
         for (members, _), words in zip(self._shared(work), came, strict=True):
             values, flags = self._told(words["o"], self._blocks(work, members))
             shape = len(members), queries
@@ -148,7 +155,7 @@ class AttentionHost(CoreKind):
             o[members] = values.reshape(*shape, -1)
             empty[members] = (flags & EMPTY).reshape(shape) > 0
         tiles = sum(int(each.sum()) for each in of.visited_tiles(self._layer, self._tiles, work))
-        return of.result(self._layer, o, empty, cycles, tiles)
+        return of.result(self._layer, work, o, empty, cycles, tiles)
 
     def _told(self, words: bytes, blocks: Sequence[tuple[int, int]]) -> tuple[Any, Any]:
         """Values and flags of every query, from the words of row blocks."""

@@ -9,6 +9,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from fpga.host.manifest import CoreFacts
+from spec import SpecError
 
 __all__ = ["Amount", "CoreKind", "Job"]
 
@@ -73,6 +74,16 @@ class CoreKind(ABC):
         SpecError
             An array's type, shape or a value is wrong for the core.
         """
+
+    def read_reordered(self, path: Path, arrays: Mapping[str, NDArray[Any]]) -> Any:
+        """The same with tokens in an order that leaves fewer tiles; only attention has such.
+
+        Raises
+        ------
+        SpecError
+            As for `read`; or the core has no tokens, or cannot take them in another order.
+        """
+        raise SpecError(f"{self.core.name} has no tokens to reorder; leave --reorder out")
 
     @abstractmethod
     def jobs(self, work: Any) -> list[Job]:
