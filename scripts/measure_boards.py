@@ -8,6 +8,7 @@ An hour and more. What the work folder holds already is taken from there; --agai
 import argparse
 import json
 import shutil
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -57,9 +58,13 @@ build asks for, and has to meet. On iCE40 a logic cell holds a table and a regis
 """
 
 
-def measure(board: str, preset: str, seeds: list[int], work: Path) -> tuple[str, str]:
+def measure(
+    board: str, preset: str, seeds: list[int], work: Path, clock_mhz: Fraction | None
+) -> tuple[str, str]:
     """A row of the table, and the slowest path of the best seed."""
-    request = Request.of(load_design(preset), board_of(board), seeds=max(seeds))
+    request = Request.of(
+        load_design(preset), board_of(board), seeds=max(seeds), clock_mhz=clock_mhz
+    )
     tools = work / f"{preset}_{board}"
     results: dict[int, dict[str, Any]] = {}
     synthesis = None
@@ -115,6 +120,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--presets", nargs="+", help="of these only (default: all)")
+    parser.add_argument("--boards", nargs="+", help="on these only (default: all)")
+    parser.add_argument(
+        "--clock", type=Fraction, metavar="MHZ", help="instead of the plan's"
+    )
     parser.add_argument("--again", action="store_true", help="keep nothing of earlier runs")
     parser.add_argument("-o", type=Path, default=Path("docs/measured/boards.md"))
     parser.add_argument("--work", type=Path, default=Path("build/measure_boards"))
@@ -126,7 +135,9 @@ def main() -> None:
     for board, preset in SUBJECTS:
         if arguments.presets and preset not in arguments.presets:
             continue
-        row, path = measure(board, preset, arguments.seeds, arguments.work)
+        if arguments.boards and board not in arguments.boards:
+            continue
+        row, path = measure(board, preset, arguments.seeds, arguments.work, arguments.clock)
         rows, paths = rows + row, paths + path
         arguments.o.write_text(f"{head}{rows}\nSlowest paths of the best seeds:\n\n{paths}")
         print(row, end="", flush=True)

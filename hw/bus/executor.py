@@ -175,9 +175,8 @@ class Executor(wiring.Component):
         self.byte = Signal(8, reset_less=True)
         # In EMIT.
         self.emits = Signal()
-        self.fed = Signal()
-        self.take = Signal()
-        self.taken = Signal()
+        self.room, self.fed = Signal(), Signal()
+        self.offered, self.taken = Signal(), Signal()
         # Comparisons, a cycle late: whoever looks comes later than what changes them.
         self.following = Signal(8)
         self.repeats = Signal()
@@ -221,7 +220,6 @@ class Executor(wiring.Component):
             self.said.eq(said[which_said]),
             self.all_said.eq(which_said == len(said)),
         ]
-        m.d.comb += self.take.eq(self.taking & ~self._stops)
         m.d.sync += [
             *(each.eq(0) for each in (self.shifts, self.loads, self.feed, self.taking)),
             self.counts.eq(0),
@@ -243,7 +241,16 @@ class Executor(wiring.Component):
         return m
 
     def _join_core(self, m: Module) -> None:
-        """A register before each stream to the core holds what is offered; none from the core."""
+        """A register before each stream to the core holds what is offered; none from the core.
+
+        Whether the stream that `which` says has room, or a word, is known a cycle late: both stay
+        so until the executor itself feeds or takes one, and that takes it longer.
+        """
+        m.d.comb += [
+            self.fed.eq(self.feed & self.room),
+            self.taken.eq(self.taking & ~self._stops & self.offered),
+        ]
+        m.d.sync += [self.room.eq(0), self.offered.eq(0)]
         for k, o in enumerate(self.to_core):
             valid = Signal(name=f"valid_{k}")
             payload = Signal(self.config.send_widths[k], reset_less=True, name=f"payload_{k}")
@@ -251,13 +258,14 @@ class Executor(wiring.Component):
             with m.If(o.ready):
                 m.d.sync += valid.eq(0)
             with m.If(self.which == k):
-                m.d.comb += self.fed.eq(self.feed & ~valid)
+                m.d.sync += self.room.eq(~valid)
                 with m.If(self.fed):
                     highest = self.word[-8 * self.config.send_bytes[k] :]
                     m.d.sync += [valid.eq(1), payload.eq(highest)]
         for k, i in enumerate(self.from_core):
             with m.If(self.which == k):
-                m.d.comb += [i.ready.eq(self.take), self.taken.eq(self.take & i.valid)]
+                m.d.sync += self.offered.eq(i.valid)
+                m.d.comb += i.ready.eq(self.taken)
 
     def _through(self, m: Module, state: str, count: Value | int, then: Then) -> None:
         """Go to FETCH or LOAD for `count` bytes, and from there to `then`."""
