@@ -37,7 +37,8 @@ ATTENTION = [name for name in PRESETS if name.startswith("attention")]
 def small(name, *settings):
     """The preset at a size for Icarus, and how many keys to give it."""
     most, keys = LENGTHS.get(name, (21, 21))
-    return load_design(name, (*SIDES, f"keys={most}", *settings)), keys
+    logic = ["logic_rows=2"] if PRESETS[name].hardware.get("logic_rows") else []
+    return load_design(name, (*SIDES, f"keys={most}", *logic, *settings)), keys
 
 
 @pytest.mark.parametrize("name", ATTENTION)
