@@ -31,7 +31,8 @@ def check(name, settings, target, folder):
     """Golden bits, with inputs and outputs that stall three cycles in ten."""
     most, keys = LENGTHS.get(name, (13, 13))
     heads = ("heads=1",) if name in LENGTHS else ()
-    design = load_design(name, (*SMALL, f"keys={most}", *heads, *settings))
+    logic = ["logic_rows=2"] if PRESETS[name].hardware.get("logic_rows") else []
+    design = load_design(name, (*SMALL, f"keys={most}", *heads, *logic, *settings))
     write_design(design, folder / "verilog", target=target)
     verilog = folder / "with_cells.v"
     text = (folder / "verilog" / f"{name}.v").read_text()
