@@ -82,14 +82,17 @@ def _banks(depth: int, width: int, *, constant: bool = False) -> list[Bank]:
     """Banks of the fewest blocks: equal ones, or one of a power of two words and the rest.
 
     So 8448 words of 18 bits are 8192 x 2 in nine cells and 256 x 36 in one, not 16384 x 1 in
-    eighteen. A table's words lie in blocks alone, since small tables are logic already.
+    eighteen. A split costs a gate before and behind the cells, and is made where it saves a third
+    of them. A table's words lie in blocks alone, since small tables are logic already.
     """
-    choices = [_blocks_or_distributed(depth, width, constant)]
+    equal = _blocks_or_distributed(depth, width, constant)
+    choices = []
     for words, bits in BLOCK_ASPECTS:
         if words < depth < 2 * words:
             rest = _blocks_or_distributed(depth - words, width, constant, most_words=words)
             choices.append([*equal_banks(words, ((words, bits),), _block, latency=2), *rest])
-    return min(choices, key=lambda banks: (_count(banks, width), len(banks)))
+    best = min(choices, key=lambda banks: _count(banks, width), default=equal)
+    return best if 3 * _count(best, width) <= 2 * _count(equal, width) else equal
 
 
 def _blocks_or_distributed(

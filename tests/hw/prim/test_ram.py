@@ -226,7 +226,7 @@ def test_a_collision_is_undefined_in_the_netlist(tmp_path: Path):
         (RamConfig(width=1, depth=16500), Target.ECP5, 1),
         (RamConfig(width=1, depth=40_000), Target.ECP5, 3),
         (RamConfig(width=18, depth=8448), Target.ECP5, 10),
-        (RamConfig(width=288, depth=1280), Target.ECP5, 24),
+        (RamConfig(width=288, depth=1280), Target.ECP5, 32),  # 24 would save too few
         (RamConfig(width=140, depth=64), Target.ECP5, 0),
         (RamConfig(width=288, depth=64), Target.ECP5, 8),
         (RamConfig(width=24, depth=160), Target.ECP5, 0),
