@@ -245,8 +245,9 @@ def overflow_of(
 ) -> Overflow | None:
     """The resource of which most is lacking, if any, `beside` what others take."""
     worst: Overflow | None = None
+    there = most_of(chip)
     for field in fields(Resources):
-        most, needed = getattr(most_of(chip), field.name), getattr(taken, field.name)
+        most, needed = getattr(there, field.name), getattr(taken, field.name)
         others = getattr(beside, field.name) if beside is not None else 0
         if needed > most - others:
             found = Overflow(

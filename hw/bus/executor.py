@@ -175,6 +175,7 @@ class Executor(wiring.Component):
         self.byte = Signal(8, reset_less=True)
         # In EMIT.
         self.emits = Signal()
+        # Of the stream that `which` says.
         self.room, self.fed = Signal(), Signal()
         self.offered, self.taken = Signal(), Signal()
         # Comparisons, a cycle late: whoever looks comes later than what changes them.
