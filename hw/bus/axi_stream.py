@@ -98,9 +98,9 @@ class RowIn(wiring.Component):
     `rows` a set, `sets`; `row_last`, `set_last` and `kept` follow from the plan alone, whatever
     comes. Nothing is taken before `begin` or after the plan's last transfer. If a transfer is not
     as the plan says, that is told in `fault`, and from the next one on zeros, of which no element
-    is kept, take the place of what comes, which is taken and dropped. This lasts until `failed`,
-    which may also rise by itself, has been high and falls. So a run's input always ends, whatever
-    comes or does not.
+    is kept, take the place of what comes, which is taken and dropped. This lasts until the cycle
+    after `failed`, which may also rise by itself, has been high and falls. So a run's input always
+    ends, whatever comes or does not.
 
     *Timing*: latency 1, interval 1. `i.ready` comes from registers.
 
@@ -114,7 +114,7 @@ class RowIn(wiring.Component):
     active
         There is more to come.
     failed
-        Take and drop what comes.
+        From the next cycle on, take and drop what comes; until the next one after it falls.
     fault
         For a cycle, what was wrong with a transfer; a cycle after that.
     stalls
@@ -150,18 +150,18 @@ class RowIn(wiring.Component):
                 "moved": Out(1),
             }
         )
-        # For proofs to refer to: what is left, and that the run is spoilt.
+        # For proofs to refer to: what is left; a fault that `failed` has not answered yet; that
+        # what comes is dropped, a register here, as `failed` comes from far away.
         self.left: Any = Signal(config.plan_shape)
-        self.spoilt = Signal()
+        self.spoilt, self.drops = Signal(), Signal()
         self.skid = SkidBuffer(SkidBufferConfig(shape=config.word_shape))
 
     def elaborate(self, platform: object) -> Module:
         """Count, check, and replace what is spoilt."""
         m = Module()
-        left = self.left
+        left, drop = self.left, self.drops
         m.submodules.skid = skid = self.skid
         connect(m, skid.o, flipped(self.o))
-        drop = self.failed | self.spoilt
         taken = self.i.valid & self.i.ready
         row_due, set_due = left.transfers == 0, Signal()
         m.d.comb += [
@@ -183,14 +183,13 @@ class RowIn(wiring.Component):
         with m.If(self.begin):
             m.d.sync += [self.active.eq(1), left.eq(self.plan)]
         found = self._check(m, row_due)
-        m.d.sync += self.fault.eq(0)
-        with m.If(taken & ~drop):
-            m.d.sync += [
-                Value.cast(self.fault).eq(Cat(found.values())),
-                self.spoilt.eq(Cat(found.values()).any()),
-            ]
-        with m.If(self.failed):
-            m.d.sync += self.spoilt.eq(0)
+        judged = taken & ~drop
+        spoils = judged & Cat(found.values()).any()
+        m.d.sync += [
+            Value.cast(self.fault).eq(Mux(judged, Cat(found.values()), 0)),
+            self.spoilt.eq(spoils | (self.spoilt & ~self.failed)),
+            drop.eq(spoils | self.spoilt | self.failed),
+        ]
         return m
 
     def _give(self, m: Module, drop: Value, row_due: Value, set_due: Value) -> None:

@@ -67,7 +67,7 @@ def test_a_run_gives_the_plan_whatever_comes(config):
     plan = plan_of(m, dut)
     row_end, set_end, run_end = position(m, dut, plan)
     word, given = dut.skid.i.payload, dut.skid.i.valid & dut.skid.i.ready
-    drop = dut.failed | dut.spoilt
+    drop = dut.drops
     wanted = Mux(row_end & config.ragged, (2 << plan.tail) - 1, (1 << config.lanes) - 1)
     ends, was_active, was_given, begun = Signal(), Signal(), Signal(), Signal()
     m.d.sync += [
@@ -124,7 +124,7 @@ def test_each_fault_is_named_once_and_spoils_what_follows(config):
     m.submodules.dut = dut = RowIn(config)
     plan = plan_of(m, dut)
     row_end, _, _ = position(m, dut, plan)
-    taken = dut.i.valid & dut.i.ready & ~dut.failed & ~dut.spoilt
+    taken = dut.i.valid & dut.i.ready & ~dut.drops
     faults = faults_of(config, dut.i.payload, row_end, plan.tail)
     expected, some = Signal(len(faults)), Signal()
     m.d.sync += expected.eq(Mux(taken, Cat(faults.values()), 0))
@@ -133,7 +133,9 @@ def test_each_fault_is_named_once_and_spoils_what_follows(config):
     m.d.sync += was_failed.eq(dut.failed)
     m.d.comb += [
         Assert(Value.cast(dut.fault) == expected, "what was wrong with the transfer before"),
-        Assert(~some | was_failed | dut.spoilt, "a fault spoils what follows"),
+        Assert(~some | dut.drops, "a fault spoils what follows at once"),
+        Assert(~some | dut.spoilt, "until the run has failed of it"),
+        Assert(dut.drops == (was_failed | dut.spoilt), "drops what comes after a fault or failure"),
     ]
     prove(m, name=f"row_in_faults_{config.user}", ports=free_ports(dut), depth=3)
 
