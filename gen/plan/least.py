@@ -118,9 +118,9 @@ def _memories(config: AttentionConfig) -> Iterator[RamConfig]:
     for ring in (timing.scores, timing.undivided):
         if ring is None:
             continue
-        yield RamConfig(width=Shape.cast(ring.word_shape).width, depth=ring.depth_words)
+        yield ring.words_ram
         if ring.row_shape is not None:
-            yield RamConfig(width=Shape.cast(ring.row_shape).width, depth=ring.depth_rows)
+            yield ring.rows_ram
     weights, values = timing.weights, timing.values
     width = config.lanes * weights.weight_shape.width
     yield from [RamConfig(width=width, depth=weights.tiles * config.tile.row_words)] * config.rows

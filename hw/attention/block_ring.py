@@ -17,6 +17,9 @@ __all__ = ["BlockRing", "BlockRingConfig"]
 LOGIC_TILES = 256
 """Tiles up to which a bit for each is distributed memory; more in one would be slow."""
 
+NEAR_BITS = 1 << 16
+"""Of words, up to which the memory is near its writer: three or four of an ECP5's blocks."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class BlockRingConfig:
@@ -64,18 +67,22 @@ class BlockRingConfig:
         return RamConfig(width=1, depth=2).latency
 
     @property
-    def depth_words(self) -> int:
-        """Words of storage."""
-        return self.tiles * self.tile.words
+    def words_ram(self) -> RamConfig:
+        """Storage of the words. A large one is written a cycle late, long before it is read."""
+        width, depth = Shape.cast(self.word_shape).width, self.tiles * self.tile.words
+        return RamConfig(width=width, depth=depth, write_registers=int(width * depth > NEAR_BITS))
 
     @property
-    def depth_rows(self) -> int:
-        """Row values of storage: a row block has a tile, so there are no more of them than tiles.
+    def rows_ram(self) -> RamConfig:
+        """Storage of the row values, if there are any: for as many row blocks as tiles.
 
-        What a row block keeps is written after its last tile took a place, and is read for the last
-        time with that tile's last word.
+        A row block has a tile. What it keeps is written after its last tile took a place, and is
+        read for the last time with that tile's last word.
         """
-        return self.tiles * self.tile.rows
+        return RamConfig(
+            width=Shape.cast(self.row_shape).width,  # type: ignore[arg-type]
+            depth=self.tiles * self.tile.rows,
+        )
 
     @property
     def i_shape(self) -> StructLayout:
@@ -105,8 +112,9 @@ class BlockRing(wiring.Component):
     words of taken tiles are pushed, as many as a tile has. Before an `i_block` of n tiles, or in
     its cycle, the words of n more whole tiles and their rows' values were pushed. A row block's
     tiles may be announced one by one if there are no row values.
-    No read ever meets a write to the same address: a word is read only after its tile was
-    announced, and its place is given away only after the tile's last word was read.
+    No read ever meets a write to the same address, of its cycle or of the one before: a word is
+    read only after its tile was announced, and its place is given away only after the tile's last
+    word was read.
 
     *Timing*, in cycles; a register's value in cycle t is that before the edge which ends t:
 
@@ -161,9 +169,7 @@ class BlockRing(wiring.Component):
         """Write word by word, count tiles, read tile by tile."""
         m = Module()
         config, tile = self.config, self.config.tile
-        m.submodules.words = words = Ram(
-            RamConfig(width=Shape.cast(config.word_shape).width, depth=config.depth_words)
-        )
+        m.submodules.words = words = Ram(config.words_ram)
 
         # Write: one place after the other.
         write_word = Signal(tile.log2_words)
@@ -273,8 +279,7 @@ class BlockRing(wiring.Component):
     def _rows(self, m: Module, row_index: Value, block_ends: Value) -> Ram:
         """Row values: written one after the other, read with every word of their row."""
         config, log2_rows = self.config, self.config.tile.rows.bit_length() - 1
-        width = Shape.cast(config.row_shape).width  # type: ignore[arg-type]
-        rows = Ram(RamConfig(width=width, depth=config.depth_rows))
+        rows = Ram(config.rows_ram)
         write_row = Signal(log2_rows)
         write_block = Signal(range(config.tiles))
         read_block = Signal(range(config.tiles))

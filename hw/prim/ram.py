@@ -41,23 +41,42 @@ class RamConfig:
     exclusive
         Whether a user of a `Ram` never needs what is read in a cycle that writes. On iCE40
         UltraPlus such a memory may lie in single-port RAM, of which there is more.
+    write_registers
+        Ranks of registers on a `Ram`'s way from its write port to its cells, for a memory of so
+        many cells that some lie far from the writer. Not with `exclusive`.
     """
 
     width: int
     depth: int
     exclusive: bool = False
+    write_registers: int = 0
 
     def __post_init__(self) -> None:
         _check_positive(self, "width", "depth")
+        ranks = self.write_registers
+        if type(ranks) is not int or ranks < 0:
+            raise ValueError(
+                f"{type(self).__name__}.write_registers must be an integer of at least 0, "
+                f"not {ranks!r}"
+            )
         if type(self.exclusive) is not bool:
             raise ValueError(
                 f"{type(self).__name__}.exclusive must be True or False, not {self.exclusive!r}"
+            )
+        if self.exclusive and ranks:
+            raise ValueError(
+                f"{type(self).__name__}.write_registers must be 0 with exclusive, not {ranks}"
             )
 
     @property
     def latency(self) -> int:
         """Cycles from a read address to its word: 2, the array and an output register."""
         return MEMORY_LATENCY
+
+    @property
+    def write_latency(self) -> int:
+        """Cycles from a write to the first address that reads its word: 1 and the registers."""
+        return 1 + self.write_registers
 
     @property
     def interval(self) -> int:
@@ -112,12 +131,13 @@ class RamReadSignature(wiring.Signature):
 class Ram(wiring.Component):
     """A memory with one write port and one read port, on one clock.
 
-    Contract: a word written in a cycle is read by its address presented in any later cycle. Not
-    defined on any target, so that users must avoid them: reading the address that is written in
-    the same cycle, reading a word that was never written, and addresses past the last word. A
-    read whose result nobody uses may do any of these. If the memory is `exclusive`, a read in the
-    cycle of any write is not defined either. Contents have no reset, the read port has no enable,
-    and neither port ever stalls.
+    Contract: a word written in a cycle is read by its address presented `write_latency` cycles
+    later, or after that; without `write_registers`, in any later cycle. Not defined on any target,
+    so that users must avoid them: reading an address that is written in the same cycle or was less
+    than `write_latency` cycles before, reading a word that was never written, and addresses past
+    the last word. A read whose result nobody uses may do any of these. If the memory is
+    `exclusive`, a read in the cycle of any write is not defined either. Contents have no reset,
+    the read port has no enable, and neither port ever stalls.
 
     On iCE40 UltraPlus an exclusive memory whose words fit one SB_SPRAM256KA, but not one block
     memory, is single-port RAM.
@@ -138,6 +158,8 @@ class Ram(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         """Fill the interface with the cells of the platform's target."""
+        if self.config.write_registers:
+            return self._written_late()
         accesses = Accesses(
             enable=self.write.enable,
             write_address=self.write.address,
@@ -162,6 +184,28 @@ class Ram(wiring.Component):
         config, (depth, width) = self.config, ice40.SPRAM_ASPECTS[0]
         fits = config.exclusive and config.width <= width and config.depth <= depth
         return fits and config.width * config.depth > ice40.BLOCK_BITS
+
+    def _written_late(self) -> Module:
+        """A rank of registers before a memory with one rank less."""
+        m = Module()
+        ranks = self.config.write_registers - 1
+        m.submodules.late = late = Ram(replace(self.config, write_registers=ranks))
+        address = Signal.like(self.write.address, reset_less=True, name="write_address")
+        data = Signal.like(self.write.data, reset_less=True, name="write_data")
+        enable = Signal(name="write_enable")
+        m.d.sync += [
+            enable.eq(self.write.enable),
+            address.eq(self.write.address),
+            data.eq(self.write.data),
+        ]
+        m.d.comb += [
+            late.write.enable.eq(enable),
+            late.write.address.eq(address),
+            late.write.data.eq(data),
+            late.read.address.eq(self.read.address),
+            self.read.data.eq(late.read.data),
+        ]
+        return m
 
     def _portable(self) -> Module:
         m = Module()

@@ -11,18 +11,34 @@ from tests.support.inside import mutant, opened
 pytestmark = pytest.mark.formal
 
 CONFIG = RamConfig(width=3, depth=5)
+LATE = RamConfig(width=3, depth=5, write_registers=2)
 
 
 def contract(dut: Ram, place: int):
-    """What was written to `place` is read from it, unless it is written in the same cycle."""
-    inner, state = opened(dut)
-    peek = inner.submodules.storage.read_port(domain="comb")
+    """What was written to `place` is read from it, unless it is written in the same cycle.
+
+    A memory with registers before it is proved from its cells' side: what its port was told so
+    many cycles before is what they are told.
+    """
     m = Module()
     m.submodules.dut = dut
+    write, cells = dut.write, dut
+    while cells.config.write_registers:
+        told = write.enable, write.address, write.data
+        cells = opened(cells)[0].submodules.late
+        write = cells.write
+        valid = delayed(m, told[0], 1)
+        m.d.comb += [
+            Assert(write.enable == valid, "writes a cycle later"),
+            Assert(~valid | (write.address == delayed(m, told[1], 1)), "to the same place"),
+            Assert(~valid | (write.data == delayed(m, told[2], 1)), "the same word"),
+        ]
+    inner, state = opened(cells)
+    peek = inner.submodules.storage.read_port(domain="comb")
     known, word = Signal(), Signal(CONFIG.width)
-    writes = dut.write.enable & (dut.write.address == place)
+    writes = write.enable & (write.address == place)
     with m.If(writes):
-        m.d.sync += [known.eq(1), word.eq(dut.write.data)]
+        m.d.sync += [known.eq(1), word.eq(write.data)]
     defined = known & (dut.read.address == place) & ~writes
     first = delayed(m, defined, 1), delayed(m, word, 1)
     last = delayed(m, defined, CONFIG.latency), delayed(m, word, CONFIG.latency)
@@ -35,10 +51,11 @@ def contract(dut: Ram, place: int):
     return m, free_ports(dut)
 
 
+@pytest.mark.parametrize("config", [CONFIG, LATE], ids=["at once", "two cycles late"])
 @pytest.mark.parametrize("place", [0, 2, 4])
-def test_a_word_is_read_as_it_was_written(place):
-    m, ports = contract(Ram(CONFIG), place)
-    prove(m, name=f"ram_{place}", ports=ports, depth=2)
+def test_a_word_is_read_as_it_was_written(place, config):
+    m, ports = contract(Ram(config), place)
+    prove(m, name=f"ram_{place}_{config.write_registers}", ports=ports, depth=2)
 
 
 def test_a_memory_that_writes_elsewhere_is_caught():

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Assert, Assume, Module, Mux, Signal, Value
+from amaranth.hdl import Assert, Assume, Cat, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
@@ -59,11 +59,13 @@ class OneWordRam(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         write, read = self.write, self.read
-        same, started, before = Signal(), Signal(), Signal.like(self.spot)
+        started, before = Signal(), Signal.like(self.spot)
+        writes = Cat(write.enable, write.address)
+        recent = [delayed(m, writes, late) for late in range(self.config.write_latency)]
+        same = Cat(each[0] & (each[1:] == read.address) for each in recent).any()
         m.d.sync += [started.eq(1), before.eq(self.spot)]
         m.d.comb += [
             Assume(~started | (self.spot == before), "one place for ever"),
-            same.eq(write.enable & (write.address == read.address)),
             self.now.eq(Mux((read.address == self.spot) & ~same, self.cell, self.free)),
         ]
         with m.If(write.enable & (write.address == self.spot)):

@@ -167,7 +167,7 @@ def test_tiles_follow_each_other_without_a_gap(size, with_rows):
 @pytest.mark.parametrize("size", SIZES)
 def test_it_fills_to_the_last_place_and_waits(size):
     config = config_of(*size)
-    cycles = config.depth_words * 2 + 20
+    cycles = config.words_ram.depth * 2 + 20
     advance = itertools.chain([False] * cycles, ALWAYS)
     blocks = [1] * (2 * config.tiles + 1)
     start, _ = check(Neighbours(config, blocks, want=ALWAYS, push=ALWAYS, advance=advance))
@@ -198,4 +198,4 @@ def test_rejections():
 
 def test_places_of_the_configuration():
     config = config_of(8, 4, 132)
-    assert (config.depth_words, config.depth_rows, config.interval) == (132 * 32, 132 * 8, 32)
+    assert (config.words_ram.depth, config.rows_ram.depth, config.interval) == (132 * 32, 132 * 8, 32)

@@ -32,6 +32,8 @@ RAMS = [
     # On ECP5: distributed, two sizes of blocks, a block and distributed, all of the rest together.
     *(RamConfig(width=w, depth=d) for w, d in ((18, 16), (40, 64), (18, 8448), (18, 2112))),
     RamConfig(width=23, depth=150),
+    RamConfig(width=18, depth=8448, write_registers=1),
+    RamConfig(width=5, depth=40, write_registers=3),
     *(
         RamConfig(width=w, depth=d, exclusive=True)
         for w, d in ((16, 512), (16, 256), (17, 300), (3, 16384), (2, 16385))
@@ -62,8 +64,10 @@ ROMS = [
 
 
 def key(config: RamConfig | RomConfig) -> str:
-    exclusive = isinstance(config, RamConfig) and config.exclusive
-    return f"w{config.width}_d{config.depth}" + "_x" * exclusive
+    name = f"w{config.width}_d{config.depth}"
+    if isinstance(config, RamConfig):
+        name += "_x" * config.exclusive + "_r" * config.write_registers
+    return name
 
 
 def addresses(depth: int, rng: random.Random) -> list[int]:
@@ -83,12 +87,14 @@ def ram_bench(configs: list[RamConfig], seed: int = 1):
     for config in configs:
         chosen = addresses(config.depth, rng)
         words: dict[int, int] = {}
+        recent: list[int | None] = [None] * config.write_registers
         for cycle in range(cycles - config.latency):
             enable = cycle < len(chosen) or rng.random() < 0.4
             to = chosen[cycle] if cycle < len(chosen) else rng.choice(chosen)
             data = rng.getrandbits(config.width)
             # A write that is not enabled may name the address that is read.
-            free = [a for a in chosen if not (enable and a == to)] or [None]
+            busy = [*recent, to if enable else None]
+            free = [a for a in chosen if a not in busy] or [None]
             at = rng.choice(free)
             name = key(config)
             stimulus[cycle] = {
@@ -101,8 +107,10 @@ def ram_bench(configs: list[RamConfig], seed: int = 1):
             if (at is not None or words) and not (config.exclusive and enable):
                 address = to if at is None else at
                 expected[cycle + config.latency][f"{name}__read__data"] = words.get(address)
-            if stimulus[cycle][f"{name}__write__enable"]:
+            written = bool(stimulus[cycle][f"{name}__write__enable"])
+            if written:
                 words[to] = data
+            recent = [*recent, to if written else None][1:] if recent else []
     return stimulus, expected
 
 
