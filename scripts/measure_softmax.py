@@ -164,10 +164,10 @@ def aims(work: Path) -> list[str]:
         "Open softmax units in Verilog reach 53 to 61 MHz with 340 to 3047 LUT4 in the same flow;",
         "the smallest takes 3.1 cycles an element.",
         "",
-        "What limits the others, as nextpnr names it: `lut2d` on ECP5 the address of its second
-table, a sum of four shifts behind a block memory; UP5K the carries of a row's sum, of a
-count of ten rows, of places left; HX8K the products of `exact` and `rexp`, for which it
-has no multipliers.",
+        "What limits the others, as nextpnr names it: `lut2d` on ECP5 the address of its second",
+        "table, a sum of four shifts behind a block memory; UP5K the carries of a row's sum, of a",
+        "count of ten rows, of places left; HX8K the products of `exact` and `rexp`, for which it",
+        "has no multipliers.",
     ]
 
 
