@@ -6,11 +6,12 @@ from spec import Accelerator, Attention, Butterfly, causal
 
 PRESETS = {
     "accelerator_ulx3s_85f": Preset(
-        summary="for an ECP5-85F: 8 heads on 2 of 1024 x 64, causal; butterfly_1024",
+        summary="for an ECP5-85F: 8 heads on 2 of 1024 x 64, causal or by blocks; butterfly_1024",
         description=Accelerator(
             cores={
                 "attention": Attention(
-                    heads=8, kv_heads=2, queries=1024, keys=1024, head_dim=64, mask=causal(),
+                    heads=8, kv_heads=2, queries=1024, keys=1024, head_dim=64,
+                    mask=causal(), masks=("generator", "bitmap"),
                 ),
                 "butterfly": BUTTERFLY["butterfly_1024"].description,
             },

@@ -1,6 +1,6 @@
 """Jobs as the scan wants them, and the order between them and the loading of their masks."""
 
-from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value
+from amaranth.hdl import Array, Cat, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -117,10 +117,15 @@ class LoadGate(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """Count the jobs; remember for every stream whether its last word was its mask's last."""
         m = Module()
-        running = Signal(range(MAX_JOBS + 1))
-        some, full = Signal(), Signal()
-        m.d.sync += running.eq(running + self.start - self.done)
-        m.d.comb += [some.eq(running.any()), full.eq(running.all())]
+        # Each is one less than it means, so that its sign says "none": jobs that run, and jobs
+        # that may yet be started.
+        running = Signal(range(-1, MAX_JOBS), init=-1)
+        spare = Signal(range(-1, MAX_JOBS), init=MAX_JOBS - 1)
+        none, full = running[-1], spare[-1]
+        m.d.sync += [
+            running.eq(running + self.start - self.done),
+            spare.eq(spare + self.done - self.start),
+        ]
 
         complete = Signal(len(self.streams))
         for k in range(len(self.streams)):
@@ -132,10 +137,12 @@ class LoadGate(wiring.Component):
                 m.d.sync += [settling.eq(self.word_last[k]), complete[k].eq(0)]
 
         for k, names in enumerate(self.needs):
-            there: Value = Cat(complete[self.streams.index(name)] for name in names).all()
-            m.d.comb += self.loaded[k].eq(there if names else 1)
+            complete_of = Cat(complete[self.streams.index(name)] for name in names)
+            m.d.comb += self.loaded[k].eq(complete_of.all() if names else 1)
+        there = Array(self.loaded)[self.source]
         m.d.comb += [
-            self.allow.eq(Array(self.loaded)[self.source] & ~full),
-            self.open.eq(~some & ~(self.pending & self.allow)),
+            self.allow.eq(there & ~full),
+            # What is full is not without a job.
+            self.open.eq(none & ~(self.pending & there)),
         ]
         return m

@@ -8,7 +8,7 @@ together. The harnesses share their tables of proofs and faults; hence the lengt
 from typing import Any
 
 import pytest
-from amaranth.hdl import Assert, Assume, Cat, Cover, Module, Mux, Signal, Value
+from amaranth.hdl import Assert, Assume, Cat, Cover, Module, Mux, Signal, Value, signed
 from amaranth.lib.data import StructLayout, View
 
 from hw.dispatch.coarse import CoarseScan
@@ -402,15 +402,16 @@ def gate(unit: type[LoadGate] = LoadGate) -> Proof:
     m = Module()
     m.submodules.dut = dut = unit(config)
     _, state = opened(dut)
-    running = Signal(range(MAX_JOBS + 2))
+    running = Signal(signed(10))
     m.d.sync += running.eq(running + dut.start - dut.done)
     m.d.comb += [
         Assume(~dut.start | (dut.pending & dut.allow), "starts what it may"),
         Assume(~dut.done | (running > 0), "ends what was started"),
         Assume(dut.open | ~dut.word.any(), "words come only where they may"),
         Assume(dut.source < len(config.sources), "a source there is"),
-        Assert(running <= MAX_JOBS, "counts every job"),
-        Assert(state["running"] == running, "counts as here"),
+        Assert((running >= 0) & (running <= MAX_JOBS), "counts every job"),
+        Assert(state["running"] == running - 1, "counts as here"),
+        Assert(state["spare"] == MAX_JOBS - 1 - running, "and what may be started"),
         Assert(~dut.open | ((running == 0) & ~dut.start), "no word while a mask is in use"),
     ]
     for k, name in enumerate(dut.streams):
