@@ -6,16 +6,12 @@ Run from the repository's root:  python -m scripts.measure_attention_area [--see
 import argparse
 from pathlib import Path
 
-from fpga.flow import ECP5_85F, measure
+from fpga.flow import ECP5_85F, ELECTROSTATIC, measure
 from hw.attention.config import AttentionConfig
 from hw.attention.core import AttentionCore
 from spec import Attention, causal
 
 GOAL_MHZ = 165
-
-PLACER = ("--placer", "static")
-"""nextpnr's electrostatic placer: on a chip whose multipliers are nine tenths used its default gave
-110 to 143 MHz for earlier netlists of this core, this one 136 to 157, in a third of the time."""
 
 HEAD = """\
 # Attention: area and clock
@@ -53,7 +49,12 @@ def main() -> None:
     layer = Attention(heads=8, kv_heads=2, queries=1024, keys=1024, head_dim=64, mask=causal())
     core = AttentionCore(AttentionConfig(layer=layer))
     found = measure(
-        core, ECP5_85F, arguments.work, seeds=arguments.seeds, goal_mhz=GOAL_MHZ, options=PLACER
+        core,
+        ECP5_85F,
+        arguments.work,
+        seeds=arguments.seeds,
+        goal_mhz=GOAL_MHZ,
+        options=ELECTROSTATIC,
     )
     cells = found.cells
     clocks = " / ".join(f"{mhz:.0f}" for mhz in found.fmax_mhz)

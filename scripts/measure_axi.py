@@ -6,13 +6,12 @@ Run from the repository's root:  python -m scripts.measure_axi [--seeds 1 2 3] [
 import argparse
 from pathlib import Path
 
-from fpga.flow import ECP5_85F, BehindRegisters, place_and_route, synthesise
+from fpga.flow import ECP5_85F, ELECTROSTATIC, BehindRegisters, place_and_route, synthesise
 from gen.design import load_design
 from hw.bus.axi import AxiTop
 
 GOAL_MHZ = 200
 DESIGNS = ("softmax_exact", "fft_256")
-PLACER = ("--placer", "static")
 
 HEAD = """\
 # AXI: area and clock
@@ -32,7 +31,7 @@ def row(name: str, bus: str, seeds: list[int], work: Path) -> str:
     folder = work / f"{name}_{bus}"
     done = synthesise(BehindRegisters(component), ECP5_85F, folder)
     routes = [
-        place_and_route(done, ECP5_85F, seed=seed, goal_mhz=GOAL_MHZ, options=PLACER)
+        place_and_route(done, ECP5_85F, seed=seed, goal_mhz=GOAL_MHZ, options=ELECTROSTATIC)
         for seed in seeds
     ]
     clocks = " / ".join(f"{route.fmax_mhz:.0f}" for route in routes)

@@ -9,7 +9,7 @@ import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
-from fpga.flow import ECP5_85F, ICE40_UP5K, Measurement, measure
+from fpga.flow import ECP5_85F, ELECTROSTATIC, ICE40_UP5K, Measurement, measure
 from gen.presets.butterfly import PRESETS
 from hw.butterfly.config import ButterflyConfig
 from hw.butterfly.core import ButterflyCore
@@ -20,10 +20,6 @@ ICE40_GOAL_MHZ = 60
 DESIGNS = ("fft_1024", "butterfly_1024", "fft_256")
 ICE40_DESIGN = "butterfly_ice40"
 COMPARED_POINTS = (64, 128, 256, 1024)
-
-PLACER = ("--placer", "static")
-"""nextpnr's electrostatic placer: for one netlist of fft_1024 it gave 183 to 189 MHz over three
-seeds, the default one 173 with the first of them."""
 
 HEAD = """\
 # Butterfly core: area and clock
@@ -158,7 +154,7 @@ def main() -> None:
     for name in arguments.designs:
         found = measure(
             ButterflyCore(config_of(name)), ECP5_85F, work / name,
-            seeds=seeds, goal_mhz=GOAL_MHZ, options=PLACER,
+            seeds=seeds, goal_mhz=GOAL_MHZ, options=ELECTROSTATIC,
         )  # fmt: skip
         rows += f"| {name} | {cells_and_clock(found)} |\n"
         comparison = comparison or compared(name, found)

@@ -14,7 +14,15 @@ from fpga.build.pll import MHZ, fastest_up_to, mhz
 from fpga.build.reports import placed_cells, timing_of, utilisation_of, worst_path
 from fpga.build.request import MOST_SEEDS, Request
 from fpga.build.steps import Steps
-from fpga.flow import FlowError, Routing, Synthesis, place_and_route, run_tool, synthesise
+from fpga.flow import (
+    ELECTROSTATIC,
+    FlowError,
+    Routing,
+    Synthesis,
+    place_and_route,
+    run_tool,
+    synthesise,
+)
 from gen.manifest import manifest
 from gen.output import MANIFEST, whole_folder
 from gen.uart import write_uart
@@ -130,8 +138,7 @@ def route_on_board(request: Request, synthesis: Synthesis, seed: int, steps: Ste
     options = [
         *(f"--{suffix}", f"board.{suffix}", "--write", f"routed_{seed}.json"),
         *(("--textcfg", f"{seed}.config") if ecp5 else ("--asc", f"{seed}.asc")),
-        # Electrostatic: on a full ECP5 much the better (scripts.measure_attention_area).
-        *(("--placer", "static") if ecp5 else ()),
+        *(ELECTROSTATIC if ecp5 else ()),
     ]
     try:
         return place_and_route(
