@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
-from rich.console import Console
-
 from spec import SpecError
 
 __all__ = ["Parser", "add_design_arguments", "progress", "run"]
@@ -62,6 +60,8 @@ def run(prog: str, main: Callable[[], None]) -> NoReturn:
 @contextmanager
 def progress(what: str) -> Iterator[None]:
     """Say that `what` is under way: a spinner on a terminal, a plain line when done elsewhere."""
+    from rich.console import Console  # here, as most commands show no progress
+
     console = Console(stderr=True)
     start = time.monotonic()
     if console.is_terminal:
