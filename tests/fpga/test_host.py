@@ -385,6 +385,7 @@ def test_folders_that_are_none_are_refused(folder, tmp_path):
     ("more", "says"),
     [
         (("--core", "x"), "there is no core 'x'; there is softmax"),
+        (("--reorder",), "softmax has no tokens to reorder; leave --reorder out"),
         (("--patience", 0), "--patience must be from 0.001 to 3600, got 0; nearest is 0.001"),
         (("--patience", "inf"), "--patience must be from 0.001 to 3600, got inf; nearest is 3600"),
         (("--patience", "long"), "argument --patience: must be a number, got 'long'"),

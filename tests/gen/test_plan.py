@@ -343,8 +343,8 @@ def test_a_score_ring_that_a_row_block_overflows_is_refused_with_the_number_that
     )
     assert (outcome.code, outcome.out) == (2, "")
     assert outcome.err.splitlines() == [
-        "gen.plan: error: score_tiles = 2: with arrays of 16 x 16 a row block sees 64 tiles, more "
-        "than the score ring holds; --set score_tiles=64 holds them"
+        "gen.plan: error: with arrays of 16 x 16 a row block sees 64 tiles, more than the score "
+        "ring's score_tiles = 2; --set score_tiles=64 holds them"
     ]
 
 
