@@ -14,14 +14,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from fpga.host.manifest import DesignFacts, read_manifest
-from gen.cli import Parser, run
+from gen.cli import Parser, number, run, whole
 from sim.bench.board import simulate_board
 from sim.bench.simulators import Simulator
 from spec import SpecError
-from spec.errors import check_choice
+from spec.errors import check_choice, check_number
 
 __all__ = ["main"]
 
+LEAST_SECONDS = 0.001
 MOST_SECONDS = 7 * 24 * 3600
 
 
@@ -32,19 +33,16 @@ def main() -> None:
         "folder", type=Path, metavar="DIR", help="of gen.verilog --bus uart, or of fpga.build"
     )
     parser.add_argument(
-        "--seconds", type=float, default=MOST_SECONDS, help="end after so long (default: a week)"
+        "--seconds", type=number, default=MOST_SECONDS, help="end after so long (default: a week)"
     )
-    parser.add_argument("--cycles", type=int, help="end after so many cycles of the clock")
+    parser.add_argument("--cycles", type=whole, help="end after so many cycles of the clock")
     parser.add_argument("--simulator", default="icarus", help="icarus (default) or verilator")
     parser.add_argument(
         "--link", type=Path, metavar="PATH", help="a name of your own for the port, until the end"
     )
     arguments = parser.parse_args()
     check_choice("--simulator", arguments.simulator, [each.value for each in Simulator])
-    if not 0 < arguments.seconds <= MOST_SECONDS:
-        raise SpecError(
-            f"--seconds must be above 0 and at most {MOST_SECONDS}, got {arguments.seconds:g}"
-        )
+    check_number("--seconds", arguments.seconds, LEAST_SECONDS, MOST_SECONDS)
     if arguments.cycles is not None and arguments.cycles < 1:
         raise SpecError(f"--cycles must be at least 1, got {arguments.cycles}; nearest is 1")
     _check_link(arguments.link)

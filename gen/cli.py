@@ -1,17 +1,16 @@
 """What every command shares: exit codes, one-line errors, progress."""
 
 import argparse
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
-from rich.console import Console
-
 from spec import SpecError
 
-__all__ = ["Parser", "add_design_arguments", "progress", "run"]
+__all__ = ["Parser", "add_design_arguments", "number", "progress", "run", "whole"]
 
 
 class Parser(argparse.ArgumentParser):
@@ -20,6 +19,35 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Print one line and leave with exit code 2."""
         self.exit(2, f"{self.prog}: error: {message}; see {self.prog} --help\n")
+
+
+def whole(text: str) -> int:
+    """An option's value that is a whole number."""
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"must be a whole number, got {text!r}{_near(text)}"
+        ) from None
+
+
+def number(text: str) -> float:
+    """An option's value that is a number."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if math.isnan(value):
+        raise argparse.ArgumentTypeError(f"must be a number, got {text!r}")
+    return value
+
+
+def _near(text: str) -> str:
+    """The nearest whole number, if it was a number."""
+    try:
+        return f"; nearest is {round(float(text))}"
+    except (ValueError, OverflowError):
+        return ""
 
 
 def add_design_arguments(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
@@ -62,6 +90,8 @@ def run(prog: str, main: Callable[[], None]) -> NoReturn:
 @contextmanager
 def progress(what: str) -> Iterator[None]:
     """Say that `what` is under way: a spinner on a terminal, a plain line when done elsewhere."""
+    from rich.console import Console  # here, as most commands show no progress
+
     console = Console(stderr=True)
     start = time.monotonic()
     if console.is_terminal:

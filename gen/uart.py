@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from gen.cli import whole
 from gen.design import Design
 from gen.emit import emit_verilog
 from gen.ports import Port
@@ -40,7 +41,7 @@ def add_line_arguments(parser: argparse.ArgumentParser) -> None:
         default = getattr(line, OPTIONS[option])
         parser.add_argument(
             f"--{option}",
-            type=int,
+            type=whole,
             metavar=metavar,
             help=f"of --bus uart: {meaning} (default: {default})",
         )

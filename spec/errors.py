@@ -6,7 +6,15 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-__all__ = ["SpecError", "check_choice", "check_range", "near_words", "nearest_word", "shown"]
+__all__ = [
+    "SpecError",
+    "check_choice",
+    "check_number",
+    "check_range",
+    "near_words",
+    "nearest_word",
+    "shown",
+]
 
 
 class SpecError(ValueError):
@@ -26,6 +34,20 @@ def check_range(where: str, value: object, low: int, high: int) -> int:
     if not low <= value <= high:
         nearest = min(max(value, low), high)
         raise SpecError(f"{where} must be from {low} to {high}, got {value}; nearest is {nearest}")
+    return value
+
+
+def check_number(where: str, value: float, low: float, high: float) -> float:
+    """Return `value` if it is from `low` to `high`; otherwise say what would be.
+
+    Parameters
+    ----------
+    where
+        The field as the user knows it, such as ``--seconds``.
+    """
+    if not low <= value <= high:
+        nearest = "" if value != value else f"; nearest is {min(max(value, low), high):g}"
+        raise SpecError(f"{where} must be from {low:g} to {high:g}, got {value:g}{nearest}")
     return value
 
 

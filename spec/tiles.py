@@ -27,6 +27,7 @@ __all__ = [
     "Tile",
     "TileGrid",
     "bitmap_of_tiles",
+    "check_ring",
 ]
 
 GROUP = 16
@@ -306,3 +307,27 @@ def bitmap_of_tiles(
         group, i = divmod(tile, GROUP)
         words[block * grid.groups + group] |= (1 | int(partial) << GROUP) << i
     return BlockBitmap(grid, tuple(words), tuple(token_words))
+
+
+def check_ring(who: str, tiles: int, most: int) -> None:
+    """Refuse a row block of more tiles than the score ring holds.
+
+    Parameters
+    ----------
+    who
+        Whose they are, up to the verb, such as ``a row block sees``.
+    tiles
+        That are visible to it.
+    most
+        That the ring holds.
+
+    Raises
+    ------
+    SpecError
+        They are too many.
+    """
+    if tiles > most:
+        raise SpecError(
+            f"{who} {tiles} tiles, more than the score ring's score_tiles = {most}; "
+            f"--set score_tiles={tiles} holds them"
+        )

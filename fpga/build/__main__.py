@@ -13,7 +13,7 @@ from fpga.build.request import Request, clock_mhz_of
 from fpga.build.steps import Steps
 from fpga.flow import FlowError
 from gen.boards import BOARDS, Board, board_of
-from gen.cli import Parser, add_design_arguments, run
+from gen.cli import Parser, add_design_arguments, run, whole
 from gen.design import load_design
 from gen.emit import find_tool
 from hw.prim.target import Target
@@ -32,10 +32,10 @@ def main() -> None:
     parser.add_argument("--board", required=True, help=f"one of {', '.join(BOARDS)}")
     parser.add_argument("-o", dest="folder", type=Path, help="folder (default: out/NAME_BOARD)")
     parser.add_argument("--clock", metavar="MHZ", help="the design's clock; the nearest is made")
-    parser.add_argument("--baud", type=int, metavar="RATE", help="bits a second on the line")
-    parser.add_argument("--buffer", type=int, metavar="BYTES", help="longest request and answer")
+    parser.add_argument("--baud", type=whole, metavar="RATE", help="bits a second on the line")
+    parser.add_argument("--buffer", type=whole, metavar="BYTES", help="longest request and answer")
     parser.add_argument(
-        "--seeds", type=int, default=1, metavar="N", help="place N times and keep the best"
+        "--seeds", type=whole, default=1, metavar="N", help="place N times and keep the best"
     )
     arguments = parser.parse_args()
     board = board_of(arguments.board)

@@ -1,5 +1,6 @@
 """What is to be built: a design, a board, and what a user says of its clock and line."""
 
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -99,11 +100,12 @@ def _clock(design: Design, board: Board, facts: Facts, asked: Fraction | None) -
 
 
 def clock_mhz_of(text: str) -> Fraction:
-    """The clock of ``--clock MHZ``."""
+    """The clock of ``--clock MHZ``: a decimal or a fraction, whether or not it can be made."""
     try:
-        clock = Fraction(text)
+        parts = [float(part) for part in text.split("/")]
+        if all(map(math.isfinite, parts)):
+            # As a fraction 1e-999999999 would be more digits than there is memory.
+            return Fraction(text) if parts[0] else Fraction(0)
     except (ValueError, ZeroDivisionError):
-        raise SpecError(f"--clock {text}: is no number of MHz") from None
-    if clock <= 0:
-        raise SpecError(f"--clock {text}: must be more than 0 MHz")
-    return clock
+        pass
+    raise SpecError(f"--clock {text}: is no number of MHz; name one such as 48 or 62.5")

@@ -22,14 +22,16 @@ from rich.progress import (
 from fpga.host.connection import Board, Difference, Run, Task, host_of, open_board
 from fpga.host.manifest import read_manifest
 from fpga.link import LinkError, Patience
-from gen.cli import Parser, run
+from gen.cli import Parser, number, run
 from gen.output import whole_file
 from sim.arrays.files import read_arrays
 from spec import SpecError
+from spec.errors import check_number
 
 __all__ = ["main"]
 
 PATIENCE_S = 0.2
+LEAST_PATIENCE_S, MOST_PATIENCE_S = 0.001, 3600
 STALLS = 25
 """A transfer may stall for so many times the patience with an answer."""
 
@@ -54,14 +56,13 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
     parser.add_argument(
         "--patience",
-        type=float,
+        type=number,
         default=PATIENCE_S,
         metavar="SECONDS",
         help=f"to wait for an answer (default: {PATIENCE_S}; a simulated board takes longer)",
     )
     arguments = parser.parse_args()
-    if not 0 < arguments.patience < 3600:
-        raise SpecError(f"--patience must be above 0 and below 3600, got {arguments.patience:g}")
+    check_number("--patience", arguments.patience, LEAST_PATIENCE_S, MOST_PATIENCE_S)
     # All that needs no board comes first.
     design = read_manifest(arguments.folder)
     host = host_of(design, arguments.core)

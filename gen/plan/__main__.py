@@ -1,5 +1,7 @@
 """What would be built for a board: ``python -m gen.plan NAME|FILE.py --board BOARD``."""
 
+import atexit
+import gc
 import json
 
 from gen.boards import BOARDS, board_of
@@ -49,4 +51,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    # What is made stays in use, or lets go of itself: not even at the end is there much to collect.
+    gc.disable()
+    atexit.register(gc.freeze)
     run("gen.plan", main)

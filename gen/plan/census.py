@@ -1,8 +1,8 @@
 """What a unit's gates consist of before synthesis: registers, operators, memories, cells.
 
-The unit is elaborated for a family as it is for emission, so that vendors' cells are counted as
-they are: exactly. Of the rest counts what something depends on, bit by bit; `gen.plan.area` makes
-look-up tables of operators.
+The unit is elaborated for a family as it is for emission, only that each bus of a cell is one port,
+so that vendors' cells are counted as they are: exactly. Of the rest counts what something depends
+on, bit by bit; `gen.plan.area` makes look-up tables of operators.
 """
 
 import gc
@@ -16,6 +16,7 @@ from amaranth.lib.wiring import In
 
 from gen.plan.folding import folded, matches
 from gen.plan.netgraph import Driver, Graph, Node, Source, read
+from hw.prim.cells import whole_buses
 from hw.prim.target import Target
 
 __all__ = ["FEATURES", "Census", "census"]
@@ -55,7 +56,9 @@ COMPARISONS, GATES, REDUCTIONS = ("<", "<=", ">", ">="), ("&", "|", "^"), ("b", 
 def census(component: wiring.Component, target: Target) -> Census:
     """Count what a component, which must not have been elaborated, consists of."""
     with _no_collection():
-        graph = read(Fragment.get(component, target))
+        with whole_buses():
+            fragment = Fragment.get(component, target)
+        graph = read(fragment)
         roots = []
         for _, member, value in component.signature.flatten(component):
             number = graph.value(Value.cast(value))

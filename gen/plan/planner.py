@@ -170,6 +170,8 @@ class _Choice:
         self.refused: list[tuple[Candidate, Overflow]] = []
         self.beyond: dict[Any, Resources] = {}
         self.hopeless: dict[Any, tuple[Candidate, Overflow]] = {}
+        self.counted: dict[Any, Built] = {}
+        """What was built once, by description and hardware."""
 
     def choose(self) -> None:
         """Take the first that fits, or say that none does; others then leave it what it takes."""
@@ -257,8 +259,13 @@ class _Choice:
         return _each(least, beyond, lambda a, b: a + b)
 
     def _built(self, candidate: Candidate) -> Built:
-        design = Design.of(self.name, candidate.description, **candidate.hardware)
-        return built_on(self.board, design, self.bus, shared=self.shared, kinds=self.kinds)
+        key = candidate.description, frozenset(candidate.hardware.items())
+        if key not in self.counted:
+            design = Design.of(self.name, candidate.description, **candidate.hardware)
+            self.counted[key] = built_on(
+                self.board, design, self.bus, shared=self.shared, kinds=self.kinds
+            )
+        return self.counted[key]
 
     def _learn(self, failed: Candidate) -> None:
         """Count the gates of the smallest of a description, once."""

@@ -24,6 +24,7 @@ from hw.softmax.config import MAX_LANES
 from sim.cycle.heads import head_answers, visible_tiles
 from spec import Attention, Softmax, SpecError
 from spec.butterfly import Butterfly
+from spec.tiles import check_ring
 
 __all__ = ["Candidate", "Search", "search_of"]
 
@@ -248,12 +249,8 @@ class AttentionSearch(Search):
         config = AttentionConfig(layer=layer, **candidate.hardware)
         if "score_tiles" in self.fixed and config.most_tiles is not None:
             fullest = _fullest(config) if "generator" in layer.masks else config.key_tiles
-            if fullest > config.most_tiles:
-                raise SpecError(
-                    f"score_tiles = {config.most_tiles}: with arrays of {config.rows} x "
-                    f"{config.columns} a row block sees {fullest} tiles, more than the score ring "
-                    f"holds; --set score_tiles={fullest} holds them"
-                )
+            arrays = f"{config.rows} x {config.columns}"
+            check_ring(f"with arrays of {arrays} a row block sees", fullest, config.most_tiles)
 
     def relieved(self, candidate: Candidate, multipliers: int) -> Candidate:
         """With as few rows of the score array made of logic as save them, if the user set none.

@@ -1,8 +1,6 @@
 """What a configured core has to do for its layer: exact cycles, and when each part of it works.
 
-Cycles are those of ``sim.cycle``: the counters of the gates give the same numbers. Many equal heads
-are not led through the model one by one: once a head repeats the one before it cycle by cycle, and
-nothing that runs ahead of the arrays is slower than they are, so do all that follow.
+Cycles are those of ``sim.cycle``: the counters of the gates give the same numbers.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,16 +16,12 @@ from hw.butterfly.divided import DividedConfig
 from hw.butterfly.layers import BlockShape
 from hw.butterfly.mixing import MixingConfig
 from hw.softmax.config import SoftmaxConfig
-from sim.cycle.attention import AttentionCycles, Job, attention_cycles
 from sim.cycle.butterfly import JobSize, butterfly_cycles
-from sim.cycle.heads import head_answers
+from sim.cycle.heads import head_cycles
 from sim.cycle.softmax import softmax_cycles
 from sim.cycle.two_layer import BlockSize, two_layer_cycles
 
-__all__ = ["Phase", "Work", "layer_bytes", "layer_cycles", "work_of"]
-
-REPEATS = 3
-"""Sets of heads led through the model before the others are taken to repeat the last."""
+__all__ = ["Phase", "Work", "layer_bytes", "work_of"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,63 +120,10 @@ def layer_bytes(config: Any, system: System) -> tuple[int, int]:
 # --- attention ---
 
 
-def layer_cycles(config: AttentionConfig, b: int = 0) -> tuple[int, AttentionCycles]:
-    """Cycles of every head in turn under the layer's own mask, and the first heads' moments.
-
-    The same number as ``sim.cycle.heads.head_cycles`` has for all heads together.
-    """
-    layer = config.layer
-    answers = head_answers(config, layer.queries, layer.keys, [None] * layer.heads, b)
-    jobs = [
-        Job(
-            queries=layer.queries,
-            keys=layer.keys,
-            tiles=tiles,
-            keep=h % layer.groups != layer.groups - 1,
-        )
-        for h, tiles in enumerate(answers)
-    ]
-    few = REPEATS * layer.groups
-    if len(jobs) > few and all(each is answers[0] for each in answers):
-        found = attention_cycles(config, jobs[:few])
-        period = _period(config, found, layer.groups)
-        if period is not None:
-            sets = len(jobs) // layer.groups - REPEATS
-            return found.total + sets * period, found
-    found = attention_cycles(config, jobs)
-    return found.total, found
-
-
-def _period(config: AttentionConfig, found: AttentionCycles, groups: int) -> int | None:
-    """Cycles of each set of heads from the third on, if they repeat."""
-    layer = config.layer
-    periods = set()
-    for moments in (found.tile_starts, found.value_starts, found.delivered):
-        each = len(moments) // REPEATS
-        if not each or each * REPEATS != len(moments):
-            return None
-        second, third = moments[each : 2 * each], moments[2 * each :]
-        periods |= {late - early for early, late in zip(second, third, strict=True)}
-    if len(periods) != 1:
-        return None
-    (period,) = periods
-    # Whatever runs ahead of the arrays must not fall behind them, however slowly.
-    blocks, tiles = config.row_blocks, config.key_tiles
-    ahead = (
-        groups * blocks * layer.head_dim,
-        tiles * layer.head_dim,
-        tiles * config.columns * config.groups,
-        groups * blocks * 2 * tiles,
-        groups * layer.queries * config.groups,
-    )
-    return period if max(ahead) <= period else None
-
-
 def _attention(config: AttentionConfig) -> Work:
     layer, timing = config.layer, AttentionTiming(config)
-    cycles, found = layer_cycles(config)
-    heads = min(layer.heads, REPEATS * layer.groups) if found.total < cycles else layer.heads
-    tiles, words = found.tiles // heads, len(found.delivered) // heads
+    found = head_cycles(config, layer.queries, layer.keys, [None])
+    tiles, words = found.tiles // layer.heads, len(found.delivered) // layer.heads
     score, value = timing.score_sequencer.interval, timing.value_sequencer.interval
     of_keys = config.key_tiles * config.columns * config.groups
     loads = (
@@ -203,7 +144,7 @@ def _attention(config: AttentionConfig) -> Work:
         first, heads_told = f"the first of {layer.heads} heads", f"{layer.heads} heads"
     return Work(
         what=f"{heads_told} of {layer.queries} queries on {layer.keys} keys",
-        cycles=cycles,
+        cycles=found.total,
         each_further=None,
         shown=first,
         phases=tuple(phases),

@@ -19,7 +19,7 @@ from sim.golden.masks import (
 )
 from spec import Attention, SpecError
 from spec.expr import Expr, TileClass
-from spec.tiles import BlockBitmap, ColumnIntervals, TileGrid
+from spec.tiles import BlockBitmap, ColumnIntervals, TileGrid, check_ring
 
 if TYPE_CHECKING:
     from sim.golden.reorder import Reordering
@@ -30,7 +30,7 @@ __all__ = [
     "Loaded",
     "Result",
     "Tiling",
-    "check_ring",
+    "check_rows",
     "golden",
     "lines",
     "read",
@@ -142,7 +142,7 @@ def read(
     return Heads(q, k, v, mask, _load(path, layer, tiling, mask))
 
 
-def check_ring(path: Path, tiling: Tiling, most: int, tiles: Sequence[NDArray[np.int64]]) -> None:
+def check_rows(path: Path, tiling: Tiling, most: int, tiles: Sequence[NDArray[np.int64]]) -> None:
     """Refuse what the core would refuse, before it runs.
 
     Parameters
@@ -153,12 +153,8 @@ def check_ring(path: Path, tiling: Tiling, most: int, tiles: Sequence[NDArray[np
         Of every head: (row blocks,) tiles that are visited.
     """
     for head, visited in enumerate(tiles):
-        if visited.max() > most:
-            raise SpecError(
-                f"{path}: in head {head} queries from {int(visited.argmax()) * tiling.rows} see "
-                f"{visited.max()} tiles, more than the score ring's score_tiles = {most}; "
-                f"--set score_tiles={visited.max()} holds them"
-            )
+        first = int(visited.argmax()) * tiling.rows
+        check_ring(f"{path}: in head {head} queries from {first} see", int(visited.max()), most)
 
 
 def visited_tiles(layer: Attention, tiling: Tiling, work: Heads) -> list[NDArray[np.int64]]:

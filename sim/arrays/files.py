@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from spec import SpecError
 from spec.errors import check_choice
 
-__all__ = ["check_mask", "read_arrays", "require"]
+__all__ = ["check_mask", "no_tokens", "read_arrays", "require"]
 
 
 def read_arrays(path: Path, names: Sequence[str]) -> dict[str, NDArray[Any]]:
@@ -60,3 +60,8 @@ def check_mask(path: Path, mask: NDArray[Any]) -> None:
     """Raise a `SpecError` unless a mask's elements are truth values."""
     if mask.dtype != np.bool_:
         raise SpecError(f"{path}: mask must be bool (True = attend), got {mask.dtype}")
+
+
+def no_tokens(name: str) -> SpecError:
+    """What whoever wants the tokens of a design reordered is told, if it has none."""
+    return SpecError(f"{name} has no tokens to reorder; leave --reorder out")

@@ -3,20 +3,23 @@
 Every moment is the largest of a few others plus a constant, so no cycle is stepped through: a tile
 starts when its operands are there, its predecessor is far enough and a place is free, and what
 frees the place is a tile long before it. Cycle 0 is the first in which inputs are offered.
+
+A row block that finds whatever it may wait for as an equal one found it, relative to the cycle in
+which it begins, does what that one did. Its moments are copied, so that of many equal heads little
+more than the first is led through the arrays tile by tile.
 """
 
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 
 from hw.attention.config import AttentionConfig
 from hw.attention.pace import DECISION, SETTLE
 from hw.attention.timing import AttentionTiming
-from sim.cycle.dispatch import DispatchCycles, DispatchJob
+from sim.cycle.dispatch import DispatchCycles, DispatchJob, DispatchState
+from sim.cycle.waiting import Moments, Operand, Output
 
 __all__ = ["AttentionCycles", "Job", "attention_cycles"]
-
-UNITS_WAITING = 2
-"""Places for row blocks between the two halves of the output unit."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,79 +79,15 @@ class AttentionCycles:
         return self.total - self.loaded
 
 
-class _Operand:
-    """When sets of an operand are full, loaded as fast as they are taken."""
+def attention_cycles(
+    config: AttentionConfig, jobs: Sequence[Job], *, repeats: bool = True
+) -> AttentionCycles:
+    """Cycles of a sequence of jobs, every input offered at once and every output accepted.
 
-    def __init__(self, sets: int, loads: Sequence[int]):
-        self._sets = sets
-        self._full: list[int] = []
-        self._released: list[int] = []
-        self._loads = loads
-
-    def full(self, index: int) -> int:
-        """Cycle from which set `index` is full, all sets before it having been released."""
-        while len(self._full) <= index:
-            at = len(self._full)
-            # A word a cycle; the first one once the set before it is whole and a place is free.
-            first = self._full[-1] if at else 0
-            if at >= self._sets:
-                first = max(first, self._released[at - self._sets] + 1)
-            self._full.append(first + self._loads[at])
-        became = self._full[index]
-        if index:
-            became = max(became, self._released[index - 1] + 1)
-        return became
-
-    def release(self, cycle: int) -> None:
-        """The oldest set is released."""
-        self._released.append(cycle)
-
-
-class _Output:
-    """When row blocks leave."""
-
-    def __init__(self, timing: AttentionTiming):
-        self._config = timing.output
-        self._units: list[int] = []
-        self._begins: list[int] = []
-        self._done: list[int] = []
-        self._taken = 0
-        self._unfolded = self._idle = 0
-        self.delivered: list[int] = []
-
-    def room(self) -> int:
-        """First cycle in which there is room for one more descriptor."""
-        before = self._taken - self._config.blocks
-        return self._done[before] + 1 if before >= 0 else 0
-
-    def push(self, at: int, *, skips: int, data: bool, rows: int, complete: int) -> None:
-        """A descriptor comes; with data its last word comes in cycle `complete`."""
-        config = self._config
-        self._taken += 1
-        accepted = max(at + 1, self._unfolded)
-        for unit in range(skips + data):
-            final = unit == skips + data - 1
-            offered = max(accepted + 1, self._units[-1] + 1 if self._units else 0)
-            if len(self._units) >= UNITS_WAITING:
-                offered = max(offered, self._begins[len(self._units) - UNITS_WAITING] + 1)
-            self._units.append(offered)
-            skip = not (final and data)
-            begin = max(offered + 1, self._idle)
-            if not skip:
-                begin = max(begin, complete + 1)
-            self._begins.append(begin)
-            rows_here = rows if final else config.rows
-            words = 1 if skip and config.compact else rows_here * config.groups
-            first = begin + 1 + config.send_latency + 1
-            self.delivered.extend(range(first, first + words))
-            self._idle = begin + words
-        self._unfolded = self._units[-1]
-        self._done.append(self._idle)
-
-
-def attention_cycles(config: AttentionConfig, jobs: Sequence[Job]) -> AttentionCycles:
-    """Cycles of a sequence of jobs, every input offered at once and every output accepted."""
-    return _Run(config, jobs).run()
+    Without `repeats` every tile is led through the arrays, also of row blocks that find everything
+    as an equal one before them did. The moments are the same.
+    """
+    return _Run(config, jobs).run(repeats=repeats)
 
 
 @dataclass
@@ -164,6 +103,31 @@ class _Record:
     announced: int = 0
 
 
+@dataclass(kw_only=True)
+class _Stretch:
+    """What the commands of a row block did.
+
+    Parameters
+    ----------
+    first, end
+        The first of them, and the one after the last.
+    now, done
+        `_Run.done` before and after.
+    places
+        From where to where their moments lie, of each kind.
+    scalars, dispatch
+        What followed, relative to `done`.
+    """
+
+    first: int
+    end: int
+    now: int
+    done: int
+    places: tuple[tuple[int, int], ...]
+    scalars: tuple[int, ...]
+    dispatch: DispatchState
+
+
 class _Run:
     """One sequence of jobs."""
 
@@ -172,7 +136,7 @@ class _Run:
         self.timing = timing = AttentionTiming(config)
         self.jobs = jobs
         self.result = AttentionCycles()
-        self.output = _Output(timing)
+        self.output = Output(timing)
         dims, groups, sets = config.layer.head_dim, config.groups, config.buffers
         # Which set of keys and values each job uses.
         self.kv_of: list[int] = []
@@ -181,9 +145,15 @@ class _Run:
             self.kv_of.append((self.kv_of[-1] if n else -1) + (not kept))
         firsts = [jobs[self.kv_of.index(kv)] for kv in range(self.kv_of[-1] + 1)] if jobs else []
         tiles = [-(-job.keys // config.columns) for job in firsts]
-        self.query = _Operand(sets, [-(-job.queries // config.rows) * dims for job in jobs])
-        self.key = _Operand(sets, [count * dims for count in tiles])
-        self.value = _Operand(sets, [count * config.columns * groups for count in tiles])
+        self.query = Operand(sets, [-(-job.queries // config.rows) * dims for job in jobs])
+        self.key = Operand(sets, [count * dims for count in tiles])
+        self.value = Operand(sets, [count * config.columns * groups for count in tiles])
+        self.dispatch = DispatchCycles(timing.dispatch, [job.tiles for job in jobs])
+        self.commands = 0
+        # Of the last command: seen by the score array's controller, as the two before it; and how
+        # long that is busy.
+        self.done = self.before = self.handed = self.handed_2 = -1
+        self.settled = self.free = 0
         # Moments by tile, or by record of the log.
         self.issued_last: list[int] = []
         self.divided: list[int] = []
@@ -221,32 +191,76 @@ class _Run:
         self.value_interval = timing.value_sequencer.interval
         self.to_complete = self._to_complete()
 
-    def run(self) -> AttentionCycles:
-        """Lead every command through both arrays."""
-        jobs, config, timing = self.jobs, self.config, self.timing
-        result = self.result
-        if not jobs:
+        at_most = 2 + self.hop
+        self.moments = (
+            Moments(self.issued_last, self.score_places, at_most),
+            Moments(self.divided, self.score_places, at_most),
+            Moments(self.freed, self.weight_places, at_most),
+            Moments(self.log_reads, self.log_places, at_most),
+            Moments(self.log_pops, self.log_ahead, at_most),
+            Moments(self.value_done, 2, at_most),
+            *self.query.moments,
+            *self.key.moments,
+            *self.value.moments,
+            *self.output.moments,
+        )
+        told = self.result.tile_starts, self.result.value_starts, self.output.delivered
+        self.repeated = (*told, *(each.cycles for each in self.moments))
+
+    def run(self, *, repeats: bool = True) -> AttentionCycles:
+        """Lead every command through both arrays, or what repeats itself past them."""
+        result, dispatch = self.result, self.dispatch
+        if not self.jobs:
             return result
-        dispatch = DispatchCycles(timing.dispatch, [job.tiles for job in jobs])
+        result.loaded = max(self.query.full(0), self.key.full(0))
+        known: dict[Hashable, _Stretch] = {}
+        count, rows = dispatch.count, True
+        while self.commands < count:
+            key = self._key() if repeats and rows else None
+            same = known.get(key)
+            if key is not None and same is not None:
+                self._repeat(same)
+                continue
+            first, now, lengths = self.commands, self.done, self._lengths()
+            rows = self._lead()
+            if key is not None and rows:
+                known[key] = _Stretch(
+                    first=first,
+                    end=self.commands,
+                    now=now,
+                    done=self.done,
+                    places=tuple(zip(lengths, self._lengths(), strict=True)),
+                    scalars=self._scalars(self.done),
+                    dispatch=dispatch.state(self.done),
+                )
+        result.delivered = self.output.delivered
+        return result
+
+    def _lead(self) -> bool:
+        """Lead commands through both arrays up to the last of a row block; whether all were asked.
+
+        Where the score ring had no room for some of its tiles, the dispatcher is not yet through.
+        """
+        jobs, config, timing, dispatch = self.jobs, self.config, self.timing, self.dispatch
+        result = self.result
         dims = config.layer.head_dim
         interval = timing.score_sequencer.interval
         whole = config.layer.row_numerics.needs_max
-        result.loaded = max(self.query.full(0), self.key.full(0))
-        done = before = handed = handed_before = -1
-        settled = free = 0
-        for index in range(dispatch.count):
+        done, before, handed, handed_before = self.done, self.before, self.handed, self.handed_2
+        settled, free, far = self.settled, self.free, timing.far
+        n = dispatch.place[0]
+        loaded = max(self.query.full(n), self.key.full(self.kv_of[n]))
+        while True:
             # A skid buffer holds two commands: the one before the last must have left. In front of
             # it is another one where the dispatcher lies far away.
-            left = handed_before if timing.far else before
-            taken = max(dispatch.offered(index), left + 1)
-            command = dispatch.commands[index]
-            n = command.job
-            dispatch.taken(index, taken)
+            left = handed_before if far else before
+            taken = max(dispatch.offered(self.commands), left + 1)
+            command = dispatch.commands[self.commands]
+            dispatch.taken(self.commands, taken)
+            self.commands += 1
             handed_before = handed
-            handed = max(taken + 1, handed + 1, before + 1) if timing.far else taken
-            before, seen = done, max(handed, done)
-            seen = max(seen, self._log_room())
-            seen = max(seen, self.query.full(n), self.key.full(self.kv_of[n]))
+            handed = max(taken + 1, handed + 1, before + 1) if far else taken
+            before, seen = done, max(handed, done, loaded, self._log_room())
             if not command.none:
                 seen = max(seen, self._ring_room())
             done = max(seen + 1 + DECISION, settled, free)
@@ -272,8 +286,61 @@ class _Run:
             self.waiting.append(record)
             if command.last or not whole:
                 self._flush()
-        result.delivered = self.output.delivered
-        return result
+            if command.last:
+                break
+        self.done, self.before, self.handed, self.handed_2 = done, before, handed, handed_before
+        self.settled, self.free = settled, free
+        return not command.refused
+
+    # --- what repeats itself ---
+
+    def _key(self) -> Hashable:
+        """What decides all that the commands of the next row block do, in relative cycles."""
+        now, dispatch = self.done, self.dispatch
+        job, block = dispatch.place
+        kind, end = dispatch.rows(job).units[block]
+        arriving: tuple[int, ...] = ()
+        if block == 0:
+            kept = self.kv_of[job] == self.kv_of[job - 1] if job else False
+            loads = self.query.loads[job], self.key.loads[self.kv_of[job]]
+            arriving = (*dispatch.arriving(job), kept, *loads)
+        leaving = (0, False)
+        if end == len(dispatch.rows(job).units):
+            leaving = self.jobs[job].queries % self.config.rows, self.jobs[job].keep
+        tails = []
+        for cycles, last, delay in self.moments:
+            # Not what is so long ago that nobody waits for it.
+            first = bisect_right(cycles, now - delay, max(0, len(cycles) - last))
+            tails.append(tuple([cycle - now for cycle in cycles[first:]]))
+        return kind, arriving, leaving, tuple(tails), self._scalars(now), dispatch.state(now)
+
+    def _scalars(self, now: int) -> tuple[int, ...]:
+        """Moments that are kept by themselves; what lies in the past is dated to now."""
+        before = self.before - now, self.handed - now, self.handed_2 - now
+        output = self.output
+        later = (
+            self.settled, self.free, self.value_settled, self.value_free,
+            output.unfolded, output.idle,
+        )  # fmt: skip
+        return (*before, *[max(cycle - now, 0) for cycle in later])
+
+    def _lengths(self) -> list[int]:
+        return [len(moments) for moments in self.repeated]
+
+    def _repeat(self, same: "_Stretch") -> None:
+        """Come to the end of the next row block as an equal one came to its own."""
+        by = self.done - same.now
+        now = self.done = same.done + by
+        for moments, (first, end) in zip(self.repeated, same.places, strict=True):
+            moments += [cycle + by for cycle in moments[first:end]]
+        self.before, self.handed, self.handed_2, *later = (cycle + now for cycle in same.scalars)
+        self.settled, self.free, self.value_settled, self.value_free, *later = later
+        self.output.unfolded, self.output.idle = later
+        self.commands += same.end - same.first
+        self.recorded = len(self.log_reads)
+        job, block = self.dispatch.place
+        place = job, self.dispatch.rows(job).units[block][1]
+        self.dispatch.repeat(same.first, same.end, by, same.dispatch, now, place)
 
     def _ring_room(self) -> int:
         """First cycle in which the score ring has a place for the next tile."""
@@ -291,8 +358,9 @@ class _Run:
         ready = self.waiting[-1].announced
         if self.divides:
             ready = self._sum(tiles, ready)
+        loaded = self.value.full(self.kv_of[self.waiting[0].job])
         for record in self.waiting:
-            self._use(record, self._weigh(ready) if record.data else 0)
+            self._use(record, max(loaded, self._weigh(ready)) if record.data else loaded)
         self.waiting.clear()
 
     def _sum(self, tiles: int, ready: int) -> int:
@@ -316,8 +384,11 @@ class _Run:
         ends.append(start + self.words)
         return start + self.to_weights
 
-    def _use(self, record: _Record, written: int) -> None:
-        """Lead a record through the log, and its tile through the value array."""
+    def _use(self, record: _Record, there: int) -> None:
+        """Lead a record through the log, and its tile through the value array.
+
+        Its weights, if any, and its values are `there` from a cycle on.
+        """
         index = len(self.log_reads)
         read = record.pushed + 1
         if index:
@@ -330,12 +401,9 @@ class _Run:
         # Two records may wait, too.
         taken = max(offered, self.value_done[-2] + 1)
         self.log_pops.append(taken)
-        kv = self.kv_of[record.job]
-        seen = max(taken, self.value_done[-1], self.value.full(kv))
+        seen = max(taken, self.value_done[-1], there)
         if record.last or not record.data:
             seen = max(seen, self.output.room())
-        if record.data:
-            seen = max(seen, written)
         start = max(seen + 1 + DECISION, self.value_settled, self.value_free)
         complete = 0
         if record.data:

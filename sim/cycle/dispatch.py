@@ -6,7 +6,7 @@ is there, and a place is free. Places come back in order of time, whoever gives 
 """
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -17,6 +17,11 @@ from spec.expr import TileClass
 __all__ = ["Command", "DispatchCycles", "DispatchJob", "coarse_of_classes", "commands_of"]
 
 EMPTY, PARTIAL = TileClass.EMPTY, TileClass.PARTIAL
+
+NEVER = float("inf")
+
+JOB_SETTLES = 4
+"""Cycles after which the way of a job to the walk no longer matters to it."""
 
 
 class Command(NamedTuple):
@@ -91,6 +96,60 @@ class _Places:
         freed = min(sides, key=lambda side: side[0]).popleft()
         return max(cycle, freed + 1)
 
+    def state(self, now: int) -> "_PlacesState":
+        """What decides when places are free, relative to a cycle."""
+        return (
+            self._spare,
+            tuple([cycle - now for cycle in self.dropped]),
+            tuple([cycle - now for cycle in self.emptied]),
+        )
+
+    def restore(self, state: "_PlacesState", now: int) -> None:
+        """Be as another queue was, relative to a cycle."""
+        self._spare, dropped, emptied = state
+        self.dropped = deque([cycle + now for cycle in dropped])
+        self.emptied = deque([cycle + now for cycle in emptied])
+
+
+_PlacesState = tuple[int, tuple[int, ...], tuple[int, ...]]
+
+
+class DispatchState(NamedTuple):
+    """All that decides when later commands are offered, in cycles relative to one of them."""
+
+    entries: _PlacesState
+    steps: _PlacesState
+    walks: tuple[int, int]
+    """Last step of either walk."""
+    jobs: tuple[int, ...]
+    """When jobs were accepted, prepared and started, as far as that still matters."""
+    taken: int
+
+
+class Rows:
+    """A mask's row blocks: what either walk is answered, and which of them are equal."""
+
+    def __init__(self, job: DispatchJob, config: DispatchConfig, known: dict[Hashable, int]):
+        self.answers = list(zip(_lists(job.coarse), _lists(job.fine), strict=True))
+        self.count = 0
+        """Of commands."""
+        self.units: list[tuple[int, int]] = []
+        """Of each row block up to the end of the next that has a command: a number, the same for
+        equal answers, and the row block after them."""
+        limit, group = config.ring_tiles or config.sizes.key_tiles, config.group
+        tiles, after = 0, (0, 0)
+        for block in reversed(range(len(self.answers))):
+            may, row = self.answers[block]
+            tiles = sum(each != EMPTY and may[k // group] for k, each in enumerate(row))
+            self.count += min(limit, tiles)
+            final = block == len(self.answers) - 1
+            self.count += final and not tiles
+            kind, end = (0, block + 1) if tiles or final else after
+            answers = bytes(may), bytes(row), final, kind
+            after = known.setdefault(answers, len(known) + 1), end
+            self.units.append(after)
+        self.units.reverse()
+
 
 class DispatchCycles:
     """When each command is offered, given when those before it were taken.
@@ -101,6 +160,12 @@ class DispatchCycles:
     def __init__(self, config: DispatchConfig, jobs: Sequence[DispatchJob]):
         self.config = config
         self.jobs = tuple(jobs)
+        kinds: dict[Hashable, int] = {}
+        rows: dict[Hashable, Rows] = {}
+        for job in self.jobs:
+            if (id(job.coarse), id(job.fine)) not in rows:
+                rows[id(job.coarse), id(job.fine)] = Rows(job, config, kinds)
+        self._rows = [rows[id(job.coarse), id(job.fine)] for job in self.jobs]
         self.commands: list[Command] = []
         """Those whose offer has been asked for, and sometimes one more."""
         self.accepted: list[int] = []
@@ -110,24 +175,17 @@ class DispatchCycles:
         self._timing = DispatchTiming(config)
         self._entries = _Places(self._timing.coarse.entries.depth)
         self._steps = _Places(self._timing.commands.depth)
+        self._job = self._block = 0  # of the row block that comes next
+        self._step = self._fine = -1
+        self._before = -1  # when the job before was accepted
+        self._prepared, self._started = [-1, -1], [-1, -1]
+        self._offer: float = NEVER  # of the command that is taken next, once it was asked for
         self._walk = self._run()
 
     @property
     def count(self) -> int:
         """How many commands there will be."""
-        limit = self.config.ring_tiles or self.config.sizes.key_tiles
-        found = 0
-        for job in self.jobs:
-            tiles = 0
-            for may, row in zip(_lists(job.coarse), _lists(job.fine), strict=True):
-                tiles = sum(map(bool, self._visible(may, row)))
-                found += min(limit, tiles)
-            found += tiles == 0
-        return found
-
-    def _visible(self, may: Sequence[bool], row: Sequence[int]) -> list[int]:
-        group = self.config.group
-        return [each for k, each in enumerate(row) if may[k // group]]
+        return sum(rows.count for rows in self._rows)
 
     def offered(self, number: int) -> int:
         """First cycle in which command `number` is on offer.
@@ -142,14 +200,67 @@ class DispatchCycles:
         while len(self._pushed) <= number:
             next(self._walk)
         before = self._taken[number - 1] if number else -1
-        return max(self._pushed[number], before) + 1
+        found = max(self._pushed[number], before) + 1
+        if number == len(self._taken):
+            self._offer = found
+        return found
 
     def taken(self, number: int, cycle: int) -> None:
-        """Command `number` is accepted in `cycle`."""
-        if number != len(self._taken) or cycle < self.offered(number):
+        """Command `number`, whose offer was asked for, is accepted in `cycle`."""
+        if number != len(self._taken) or cycle < self._offer:
             raise ValueError(f"command {number} cannot be taken next, or not in cycle {cycle}")
         self._taken.append(cycle)
+        self._offer = NEVER
         self._steps.emptied.append(cycle)
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Job and row block that come next, if the last command was the last of a row block."""
+        if self._block < len(self._rows[self._job].answers):
+            return self._job, self._block
+        return self._job + 1, 0
+
+    def rows(self, job: int) -> Rows:
+        """A job's row blocks."""
+        return self._rows[job]
+
+    def state(self, now: int) -> DispatchState:
+        """All that decides when the commands from `place` on are offered."""
+        step = self._step
+        # Jobs are accepted and prepared a cycle later each, if nothing else holds them up, and the
+        # walk takes a cycle for each at least: what is this far behind it never holds it up again.
+        jobs = self._before + 1, self._prepared[0] + 1, self._prepared[1], *self._started
+        return DispatchState(
+            entries=self._entries.state(now),
+            steps=self._steps.state(now),
+            walks=(step - now, self._fine - now),
+            jobs=tuple([max(cycle - step, -JOB_SETTLES) for cycle in jobs]),
+            taken=self._taken[-1] - now if self._taken else -1 - now,
+        )
+
+    def arriving(self, job: int) -> tuple[int, int]:
+        """When a job is offered and may be started, as far as the walk will wait for it."""
+        due = self.jobs[job]
+        return max(due.offered - self._step, -JOB_SETTLES), max(due.loaded - self._step, 0)
+
+    def repeat(
+        self, first: int, end: int, by: int, state: DispatchState, now: int, place: tuple[int, int]
+    ) -> None:
+        """Come to `place` as from command `first` to `end`, `by` cycles later than then.
+
+        `state` is what followed, relative to cycle `now`.
+        """
+        self.commands += self.commands[first:end]
+        self._pushed += [cycle + by for cycle in self._pushed[first:end]]
+        self._taken += [cycle + by for cycle in self._taken[first:end]]
+        self._entries.restore(state.entries, now)
+        self._steps.restore(state.steps, now)
+        self._step, self._fine = (cycle + now for cycle in state.walks)
+        before, second, last, *started = (cycle + self._step for cycle in state.jobs)
+        self._before, self._prepared = before - 1, [second - 1, last]
+        self._started = list(started)
+        self._job, self._block = place
+        self._walk = self._run()
 
     def _run(self) -> Iterator[None]:
         """Both walks, entry after entry; stops wherever a command more has been pushed."""
@@ -160,7 +271,7 @@ class DispatchCycles:
         for job, block, first, classes, row_end, final, ready in self._groups():
             left = len(classes) - 1
             for k, each in enumerate(classes):
-                ready = self._steps.take(ready)
+                ready = self._fine = self._steps.take(ready)
                 decided = ready + self._timing.fine_latency
                 ends = row_end and k == left
                 tile = each != EMPTY and (limit is None or number < limit)
@@ -187,7 +298,6 @@ class DispatchCycles:
                         yield self._push(held, decided + 1)
                         held = None
                 number = 0 if ends else number
-                self._fine = ready
                 ready += 1
 
     def _push(self, command: Command, cycle: int) -> None:
@@ -201,21 +311,16 @@ class DispatchCycles:
         cycle). Between one and the next, `_fine` must become the cycle of the last step.
         """
         group, coarse = self.config.group, self._timing.coarse
-        self._fine = -1
-        step = -1
-        prepared, started = [-1, -1], [-1, -1]
-        for number, job in enumerate(self.jobs):
-            before = self.accepted[-1] if self.accepted else -1
-            # One skid buffer holds two jobs, and another two contexts.
-            self.accepted.append(max(job.offered, before + 1, prepared[-2] + 1))
-            prepared.append(max(self.accepted[-1] + 1, prepared[-1] + 1, started[-2] + 1))
-            started.append(max(prepared[-1] + 1, job.loaded, step))
-            step = max(started[-1], step)
-            rows = list(zip(_lists(job.coarse), _lists(job.fine), strict=True))
-            for block, (mays, row) in enumerate(rows):
-                final = block == len(rows) - 1
+        while self._job < len(self.jobs):
+            number, answers = self._job, self._rows[self._job].answers
+            if self._block == 0:
+                self._start(self.jobs[number])
+            while self._block < len(answers):
+                block, (mays, row) = self._block, answers[self._block]
+                self._block += 1
+                final = self._block == len(answers)
                 for index, may in enumerate(mays):
-                    step = self._entries.take(step + 1)
+                    self._step = step = self._entries.take(self._step + 1)
                     row_end = index == len(mays) - 1
                     decided = step + coarse.latency
                     if not (may or row_end):
@@ -226,6 +331,16 @@ class DispatchCycles:
                     first = index * group
                     classes = row[first : first + group] if may else [EMPTY]
                     yield number, block, first, classes, row_end, final, emptied + 1
+            self._job, self._block = number + 1, 0
+
+    def _start(self, job: DispatchJob) -> None:
+        (second, last), (before, latest) = self._prepared, self._started
+        # One skid buffer holds two jobs, and another two contexts.
+        self._before = max(job.offered, self._before + 1, second + 1)
+        self.accepted.append(self._before)
+        prepared = max(self._before + 1, last + 1, before + 1)
+        self._step = max(prepared + 1, job.loaded, self._step)
+        self._prepared, self._started = [last, prepared], [latest, self._step]
 
 
 def _lists(rows: Any) -> Any:

@@ -40,7 +40,7 @@ class AttentionRunner(Runner):
         work = of.read(path, given, config.layer, config, reorder=reorder)
         if not work.nothing and config.most_tiles is not None:
             tiles = [visible_tiles(each) for each in _answers(config, work)]
-            of.check_ring(path, config, config.most_tiles, tiles)
+            of.check_rows(path, config, config.most_tiles, tiles)
         return work
 
     def golden(self, design: Design, work: Heads) -> Result:

@@ -8,7 +8,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from gen.design import Design
-from spec import SpecError
+from sim.arrays.files import no_tokens
 
 __all__ = ["Arrays", "Runner"]
 
@@ -42,7 +42,7 @@ class Runner(ABC):
         SpecError
             As for `read`; or the design has no tokens, or cannot take them in another order.
         """
-        raise SpecError(f"{design.name} has no tokens to reorder; leave --reorder out")
+        raise no_tokens(design.name)
 
     @abstractmethod
     def golden(self, design: Design, work: Any) -> Any:

@@ -316,8 +316,16 @@ def test_a_rate_and_a_clock_that_are_asked_for():
         (["--board", "icebreaker", "--clock", "300"],
          "--clock 300 --board icebreaker: a clock of 300 MHz cannot be made: the PLL (SB_PLL40) "
          "gives 16 to 275 MHz, the oscillator 12; nearest is 270"),
-        (["--board", "icebreaker", "--clock", "fast"], "--clock fast: is no number of MHz"),
-        (["--board", "icebreaker", "--clock", "-3"], "--clock -3: must be more than 0 MHz"),
+        *((["--board", "icebreaker", "--clock", word],
+           f"--clock {word}: is no number of MHz; name one such as 48 or 62.5")
+          for word in ("fast", "nan", "inf", "1e400", "1/0", "1/2/3", "")),
+        *((["--board", "icebreaker", "--clock", given],
+           f"--clock {told} --board icebreaker: a clock of {told} MHz cannot be made: the PLL "
+           f"(SB_PLL40) gives 16 to 275 MHz, the oscillator 12; nearest is {nearest}")
+          for given, told, nearest in (
+              ("-3", "-3", 12), ("0", "0", 12), ("0.001", "0.001", 12), ("1e-999999999", "0", 12),
+              ("1e9", "1000000000", 270),
+          )),
         (["--board", "icebreaker", "--clock", "24", "--baud", "12000000"],
          "--baud 12000000 at 24 MHz: UartConfig.baud must be at most a quarter of clock_hz, "
          "6000000 at 24000000 Hz, got 12000000; nearest is 6000000"),
@@ -326,6 +334,11 @@ def test_a_rate_and_a_clock_that_are_asked_for():
          "nearest is 64"),
         (["--board", "icebreaker", "--seeds", "0"],
          "--seeds must be from 1 to 100, got 0; nearest is 1"),
+        (["--board", "icebreaker", "--seeds", "-1"],
+         "--seeds must be from 1 to 100, got -1; nearest is 1"),
+        (["--board", "icebreaker", "--seeds", "1.5"],
+         "argument --seeds: must be a whole number, got '1.5'; nearest is 2; "
+         "see fpga.build --help"),
         (["--board", "icebreaker", "--set", "lanse=2"],
          "--set lanse: there is no such field; nearest is lanes"),
     ],

@@ -385,8 +385,10 @@ def test_folders_that_are_none_are_refused(folder, tmp_path):
     ("more", "says"),
     [
         (("--core", "x"), "there is no core 'x'; there is softmax"),
-        (("--patience", 0), "--patience must be above 0 and below 3600, got 0"),
-        (("--patience", "long"), "invalid float value"),
+        (("--reorder",), "softmax has no tokens to reorder; leave --reorder out"),
+        (("--patience", 0), "--patience must be from 0.001 to 3600, got 0; nearest is 0.001"),
+        (("--patience", "inf"), "--patience must be from 0.001 to 3600, got inf; nearest is 3600"),
+        (("--patience", "long"), "argument --patience: must be a number, got 'long'"),
     ],
 )
 def test_wishes_that_cannot_be_are_refused(folder, tmp_path, more, says):

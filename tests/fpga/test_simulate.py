@@ -195,8 +195,14 @@ def test_a_bound_of_cycles_ends_it_whatever_cells_it_has(tmp_path_factory, targe
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("--seconds", 0), "--seconds must be above 0 and at most 604800, got 0"),
+        (("--seconds", 0), "--seconds must be from 0.001 to 604800, got 0; nearest is 0.001"),
+        (
+            ("--seconds", "inf"),
+            "--seconds must be from 0.001 to 604800, got inf; nearest is 604800",
+        ),
+        (("--seconds", "nan"), "argument --seconds: must be a number, got 'nan'"),
         (("--cycles", 0), "--cycles must be at least 1, got 0; nearest is 1"),
+        (("--cycles", 2.6), "argument --cycles: must be a whole number, got '2.6'; nearest is 3"),
         (("--simulator", "icarrus"), "--simulator must be one of icarus, verilator"),
         (("--link", "."), "--link .: there is something of that name; name another path"),
         (("--link", "no/port"), "--link no/port: there is no folder "),

@@ -1,5 +1,7 @@
 """The census of gates: what synthesis keeps, counted before it."""
 
+import contextlib
+
 import pytest
 from amaranth.hdl import Instance, Module, Mux, Signal, unsigned
 from amaranth.lib import wiring
@@ -7,7 +9,8 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from gen.plan.census import FEATURES, census
-from hw.prim.multiply import Multiplier, MultiplierConfig
+from hw.prim.multiply import Multiplier, MultiplierConfig, MultiplierPair
+from hw.prim.ram import Ram, RamConfig, Rom, RomConfig
 from hw.prim.target import Target
 
 
@@ -134,6 +137,24 @@ def test_a_multiplier_is_its_familys(target, cells):
     assert {cell: n for cell, n in found.items() if cell.isupper()} == cells
     if target is Target.ICE40_HX:
         assert found["products"] == 64 and found["product_rows"] == 8
+
+
+@pytest.mark.parametrize("target", list(Target)[1:], ids=lambda value: value.name)
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Multiplier(MultiplierConfig(a_width=11, b_width=9, a_signed=True, far=True)),
+        lambda: MultiplierPair(MultiplierConfig(a_width=8, b_width=8, b_signed=True)),
+        lambda: Ram(RamConfig(width=40, depth=700)),
+        lambda: Ram(RamConfig(width=3, depth=9000)),
+        lambda: Rom(RomConfig(width=20, entries=tuple(k * k for k in range(1000)))),
+    ],
+    ids=["multiplier", "pair", "wide", "deep", "table"],
+)
+def test_cells_whose_buses_are_one_port_count_the_same(make, target, monkeypatch):
+    found = census(make(), target)
+    monkeypatch.setattr("gen.plan.census.whole_buses", contextlib.nullcontext)
+    assert census(make(), target) == found
 
 
 def test_every_feature_is_explained():

@@ -18,7 +18,7 @@ from gen.plan.census import census
 from gen.plan.least import attention_least, butterfly_least
 from gen.plan.report import written
 from gen.plan.rows import core_area
-from gen.plan.work import layer_bytes, layer_cycles
+from gen.plan.work import layer_bytes
 from gen.presets import PRESETS
 from hw.prim.target import Target
 from sim.cycle.heads import head_cycles
@@ -104,37 +104,27 @@ def test_a_bare_core_has_no_link_and_its_own_clock():
     assert linked.built.area.logic_cells == bare.built.area.logic_cells + of_link > of_link > 500
 
 
-# --- cycles ---
+# --- work ---
 
 
-@settings(max_examples=25)
-@given(data=st.data())
-def test_cycles_of_many_heads_are_those_of_the_whole_model(data):
-    heads = data.draw(st.integers(1, 9))
-    groups = data.draw(st.sampled_from([n for n in range(1, heads + 1) if heads % n == 0]))
-    masks = [None, causal(), sliding_window(5), causal() & sliding_window(20, sinks=2)]
-    layer = Attention(
-        heads=heads,
-        kv_heads=heads // groups,
-        queries=data.draw(st.integers(1, 60)),
-        keys=data.draw(st.integers(1, 60)),
-        head_dim=data.draw(st.sampled_from([4, 8, 24])),
-        mask=data.draw(st.sampled_from(masks)),
-    )
-    sides = st.sampled_from([1, 2, 4, 8])
-    design = Design.of(
-        "any", layer, rows=data.draw(sides), columns=data.draw(sides),
-        value_columns=data.draw(st.sampled_from([1, 2, 4])), buffers=data.draw(st.integers(1, 2)),
-    )  # fmt: skip
-    config = design.config
-    assert layer_cycles(config)[0] == head_cycles(config, layer.queries, layer.keys, [None]).total
+def test_cycles_are_those_of_the_whole_model(planned):
+    for name in ("attention", "window"):
+        found = planned[name, "ulx3s_85f"]
+        assert found.work.cycles == head_cycles(found.design.config, 128, 128, [None]).total
 
 
-def test_heads_beyond_the_third_are_not_led_through_the_model():
-    layer = dataclasses.replace(LAYER, heads=40)
-    total, found = layer_cycles(Design.of("many", layer).config)
-    assert len(found.delivered) == 3 * len(found.delivered) // 3 < 40 * 128 * 4
-    assert total > 10 * found.total
+def test_no_gates_are_counted_twice(monkeypatch):
+    counted = []
+    monkeypatch.setattr(rows, "census", lambda *of: counted.append(of[0]) or census(*of))
+    rows._counted.cache_clear()
+    rows._of_products.cache_clear()
+    plan_cores("both", PRESETS["accelerator_ulx3s_85f"].description, "ulx3s_85f")
+    # The butterfly core at its smallest, for which the attention core leaves room; that; the
+    # butterfly core that fits beside it; and a pair of products as cells and as logic.
+    names = [type(each).__name__ for each in counted]
+    assert names == [
+        "ButterflyCore", "AttentionCore", "MultiplierPair", "MultiplierPair", "ButterflyCore",
+    ]  # fmt: skip
 
 
 def test_bytes_of_a_layer_over_the_link():
@@ -292,6 +282,7 @@ def test_a_mistake_is_one_line(arguments, complaint):
         ("fft_1024", "ulx3s_85f"),
         ("attention_lut2d", "ulx3s_25f"),
         ("attention_25f", "ulx3s_25f"),
+        ("accelerator_ulx3s_85f", "ulx3s_85f"),
     ],
 )
 def test_a_plan_is_quick(name, board):
@@ -300,7 +291,8 @@ def test_a_plan_is_quick(name, board):
     for _ in range(2):
         rows._counted.cache_clear()
         start = time.process_time()
-        plan(name, PRESETS[name].description, board)
+        planner = plan_cores if name.startswith("accelerator") else plan
+        planner(name, PRESETS[name].description, board)
         took.append(time.process_time() - start)
     assert min(took) < SECONDS
 
@@ -351,8 +343,8 @@ def test_a_score_ring_that_a_row_block_overflows_is_refused_with_the_number_that
     )
     assert (outcome.code, outcome.out) == (2, "")
     assert outcome.err.splitlines() == [
-        "gen.plan: error: score_tiles = 2: with arrays of 16 x 16 a row block sees 64 tiles, more "
-        "than the score ring holds; --set score_tiles=64 holds them"
+        "gen.plan: error: with arrays of 16 x 16 a row block sees 64 tiles, more than the score "
+        "ring's score_tiles = 2; --set score_tiles=64 holds them"
     ]
 
 

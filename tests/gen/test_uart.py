@@ -117,7 +117,7 @@ WRONG = [
     (["--bus", "uart", "--clock", 1_000_000], "nearest is 250000"),
     (["--bus", "uart", "--baud", 0], "UartConfig.baud must be from 1 to 1000000000, got 0"),
     (["--bus", "uart", "--buffer", 10], "must be from 64 to 32768, got 10; nearest is 64"),
-    (["--bus", "uart", "--baud", "fast"], "--baud: invalid int value: 'fast'"),
+    (["--bus", "uart", "--baud", "fast"], "--baud: must be a whole number, got 'fast'"),
     (["--bus", "axi", "--baud", 9600], "--baud: --bus axi has no serial line; use --bus uart"),
     (["--clock", 9600], "--clock: --bus stream has no serial line; use --bus uart"),
 ]

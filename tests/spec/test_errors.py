@@ -1,10 +1,12 @@
 """What a user is told: field, rule, value, and the nearest that would be right."""
 
+import math
+
 import numpy as np
 import pytest
 
 from spec import Softmax, SpecError, causal
-from spec.errors import check_choice, check_range, shown
+from spec.errors import check_choice, check_number, check_range, shown
 
 
 def told(check, *arguments):
@@ -84,3 +86,17 @@ def test_a_spec_error_is_a_value_error():
 )
 def test_a_value_is_shown_without_an_address(value, text):
     assert shown(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (0.2, "Unit.field must be from 0.5 to 9, got 0.2; nearest is 0.5"),
+        (-math.inf, "Unit.field must be from 0.5 to 9, got -inf; nearest is 0.5"),
+        (9.5, "Unit.field must be from 0.5 to 9, got 9.5; nearest is 9"),
+        (math.nan, "Unit.field must be from 0.5 to 9, got nan"),
+    ],
+)
+def test_a_number_out_of_range_is_told_with_the_nearest(value, expected):
+    assert check_number("Unit.field", 0.5, 0.5, 9) == 0.5
+    assert told(check_number, value, 0.5, 9) == expected

@@ -59,7 +59,7 @@ class AttentionHost(CoreKind):
         most = self.core.configuration["score_tiles"]
         if most is not None and not work.nothing and self._layer.row_numerics.needs_max:
             visited = of.visited_tiles(self._layer, self._tiles, work)
-            of.check_ring(path, self._tiles, most, visited)
+            of.check_rows(path, self._tiles, most, visited)
         return work
 
     def jobs(self, work: Heads) -> list[Job]:

@@ -9,7 +9,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from fpga.host.manifest import CoreFacts
-from spec import SpecError
+from sim.arrays.files import no_tokens
 
 __all__ = ["Amount", "CoreKind", "Job"]
 
@@ -83,7 +83,7 @@ class CoreKind(ABC):
         SpecError
             As for `read`; or the core has no tokens, or cannot take them in another order.
         """
-        raise SpecError(f"{self.core.name} has no tokens to reorder; leave --reorder out")
+        raise no_tokens(self.core.name)
 
     @abstractmethod
     def jobs(self, work: Any) -> list[Job]:
