@@ -1,16 +1,12 @@
 """Emitted Verilog in Icarus under back-pressure: bits of the golden model, cycles of the model."""
 
-import numpy as np
 import pytest
 
 from gen.design import load_design
 from gen.verilog import write_design
 from hw.prim.target import Target
-from sim.bench.butterfly import ButterflyJob, job_sizes, simulate
-from sim.cycle.two_layer import vector_cycles
-from sim.golden import butterfly as golden
-from sim.golden.division import transform
-from tests.support.butterfly import random_job
+from sim.bench.butterfly import simulate
+from tests.support.butterfly_cosim import agree, check_cycles, random_bench_job
 
 pytestmark = pytest.mark.cosim
 
@@ -37,42 +33,15 @@ def jobs_of(config):
     plan = [(most, 5), (least, 3), (2 * least, 1), (most, 1), (2 * least, 9)]
     if least > 8:
         plan = plan[:4]
-    jobs = []
-    for seed, (points, vectors) in enumerate(plan):
-        job = random_job(config, points, vectors, seed=seed)
-        jobs.append(
-            ButterflyJob(
-                transform=job.transform, re=job.re, im=job.im, weights=job.weights, order=job.order
-            )
-        )
-    return jobs
-
-
-def golden_of(config, job):
-    if job.weights is not None:
-        product = golden.bpmm(config.butterfly, job.re, job.weights, job.order)
-        return product.y, np.zeros_like(product.y), product.exponent, product.saturated
-    inverse = job.transform == "inverse"
-    spectrum = transform(config.butterfly, job.re, job.im, inverse=inverse)
-    return spectrum.re, spectrum.im, spectrum.exponent, spectrum.saturated
+    return [
+        random_bench_job(config, points, vectors, seed=seed)
+        for seed, (points, vectors) in enumerate(plan)
+    ]
 
 
 def run(design, verilog, folder, **how):
     config, jobs = design.config, jobs_of(design.config)
     return jobs, simulate(config, verilog, jobs, top=design.name, folder=folder, **how)
-
-
-def agree(config, jobs, trace):
-    re, im, exponent, saturated = ([] for _ in range(4))
-    for job in jobs:
-        for all_of, each in zip((re, im, exponent, saturated), golden_of(config, job), strict=True):
-            all_of += list(each)
-    return (
-        all(np.array_equal(a, b) for a, b in zip(trace.re, re, strict=True))
-        and all(np.array_equal(a, b) for a, b in zip(trace.im, im, strict=True))
-        and trace.exponent == [int(each) for each in exponent]
-        and trace.saturated == [bool(each) for each in saturated]
-    )
 
 
 @pytest.mark.parametrize("stall", STALLS)
@@ -82,11 +51,7 @@ def test_verilog_equals_golden_under_back_pressure(built, stall):
     jobs, trace = run(design, verilog, folder / f"{stall}", stall=stall)
     assert agree(design.config, jobs, trace)
     if stall == 0:
-        cycles = vector_cycles(design.config, job_sizes(jobs))
-        start = cycles.jobs[0]
-        expected = {"i_job": cycles.jobs, "i": cycles.accepted, "o": cycles.delivered}
-        for stream, each in expected.items():
-            assert trace.cycles[stream] == [cycle - start for cycle in each], stream
+        check_cycles(design.config, jobs, trace)
 
 
 def test_the_bench_notices_a_fault(built):

@@ -10,6 +10,7 @@ from fpga.flow import ECP5_85F
 from gen.design import Design, load_design
 from gen.ports import PlainPorts
 from sim.bench import attention as attention_bench
+from sim.bench import butterfly as butterfly_bench
 from sim.bench import softmax as softmax_bench
 from sim.bench.runner import BenchError
 from sim.cycle.heads import head_cycles
@@ -19,6 +20,7 @@ from sim.golden.masks import compile_bitmap, compile_columns
 from sim.golden.softmax import softmax
 from spec.tiles import TileGrid
 from tests.support.attention import random_operands
+from tests.support.butterfly_cosim import agree, check_cycles, random_bench_job
 from tests.support.gates import TOP, as_verilog, cell_types, netlist_of, with_wrong_luts
 from tests.support.softmax import random_rows
 
@@ -121,3 +123,25 @@ def test_an_attention_core_takes_every_source_of_masks(tmp_path: Path):
         np.testing.assert_array_equal(trace.empty, wanted.empty)
         if stall == 0:
             assert trace.total == head_cycles(config, QUERIES, KEYS, loaded).total
+
+
+# --- butterfly ---
+
+JOBS = (("fft", 16, 3), ("bpmm", 16, 2), ("inverse", 8, 2), ("bpmm", 8, 1))
+
+
+@pytest.mark.slow
+def test_a_butterfly_core_transforms_and_multiplies(tmp_path: Path):
+    of = built("butterfly_1024", ["units=2", "stream_words=1"], tmp_path / "netlist")
+    config = of.design.config
+    jobs = [
+        random_bench_job(config, points, vectors, transform=transform, seed=seed)
+        for seed, (transform, points, vectors) in enumerate(JOBS)
+    ]
+    for stall in STALLS:
+        trace = butterfly_bench.simulate(
+            config, of.verilog, jobs, top=TOP, folder=tmp_path / f"{stall}", stall=stall
+        )
+        assert agree(config, jobs, trace)
+        if stall == 0:
+            check_cycles(config, jobs, trace)

@@ -3,12 +3,15 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from gen.design import load_design
 from sim.bench.axi import Read, Receive, Send, Step, Write
 from tests.support.board_gates import BoardGates, board_gates
 from tests.support.bus_session import OnBus, frames_of
+from tests.support.butterfly import random_job
+from tests.support.butterfly_on_bus import ButterflyOnBus
 from tests.support.softmax import random_rows
 from tests.support.softmax_on_bus import SoftmaxOnBus
 from tests.support.uart_script import run_uart_script
@@ -57,3 +60,20 @@ def test_a_softmax_on_an_hx8k(tmp_path: Path):
     assert status["lights"] == [1, 0]
     assert softmax.host.causes(error["data"]) == {"unknown_register"}
     assert after["lights"] == [0, 1]
+
+
+def test_a_butterfly_core_on_an_icebreaker(tmp_path: Path):
+    """Its multipliers' registers as synthesis leaves them; lights and button are inverted."""
+    design = load_design("butterfly_icebreaker")
+    gates = board_gates(design, "icebreaker", tmp_path / "gates")
+    assert gates.cells >= {"SB_MAC16", "SB_RAM40_4K", "SB_CARRY"}
+    butterfly = ButterflyOnBus(design, tmp_path, bus="uart", manifest=gates.manifest)
+    job = random_job(design.config, 16, 2, transform="fft", seed=3)
+    status = butterfly.host.read("status")
+    script = [*butterfly.start(job), status, *butterfly.send(job), *butterfly.receive(job), status]
+    results = do(gates, butterfly, script, tmp_path / "run")
+    (frames,) = frames_of(results)
+    assert [butterfly.told(row) for row in frames] == butterfly.wanted(job)
+    assert np.any([row[0] for row in butterfly.wanted(job)])
+    reads = [each for each, step in zip(results, script, strict=True) if step == status]
+    assert [each["lights"] for each in reads] == [[1, 0], [0, 0]]

@@ -22,6 +22,7 @@ from gen.verilog import write_design
 from hw.bus.uart_top import LineConfig
 from hw.prim.target import Target
 from sim.golden import butterfly as golden
+from sim.golden.masks import compile_columns, dense
 from sim.run.engines import run_arrays
 from tests.support.board import write_manifest
 from tests.support.command import ROOT, command
@@ -110,6 +111,47 @@ def test_an_attention_layer_with_a_loaded_mask_a_head_after_a_host_that_vanished
     assert told["verified"] and told["cycles"] == found["cycles"] > wanted.cycles
     assert sum(told["stalls"].values()) > 0 and told["retries"] == 0
     assert found["empty"][1, 2:4].all() and found["o"].any(axis=(1, 2)).all()
+
+
+@cosim
+@pytest.mark.slow
+def test_masks_by_columns_in_place_of_the_cores_own_and_blocks_of_queries_left_out(
+    tmp_path_factory, tmp_path
+):
+    sizes = ["heads=2", "kv_heads=1", "queries=8", "keys=8", "head_dim=4"]
+    array = ["rows=2", "columns=2", "value_columns=1"]
+    settings = [*sizes, *array, "masks=generator,columns", "compact=true"]
+    folder, design = built(tmp_path_factory, "attention_any_mask", *settings)
+    rng = np.random.default_rng(7)
+    own: dict[str, Any] = {
+        name: rng.integers(-128, 128, (heads, 7, 4)).astype(np.int8)
+        for name, heads in {"q": 2, "k": 1, "v": 1}.items()
+    }
+    causal = np.tri(7, dtype=bool)
+    assert design.description.mask is not None
+    np.testing.assert_array_equal(dense(design.config.layer.mask_expr, 7, 7), causal)
+    # Causal with two ranges of a key; and not causal, where the last two blocks of queries, one of
+    # them of a single query, see nothing.
+    mask = np.stack([causal, ~np.tri(7, k=1, dtype=bool)])
+    mask[0, 2:3, 1] = mask[0, 5:, 1] = False
+    mask[1, :3, 2:] = True
+    mask[1, 4:] = False
+    assert [each.causal for each in map(compile_columns, mask)] == [True, False]
+    loaded = {**own, "mask": mask}
+    with simulated(folder) as port:
+        found, of_found = host(folder, port, tmp_path, loaded)
+        again, of_again = host(folder, port, tmp_path, own)
+    for arrays, seen, told in ((loaded, found, of_found), (own, again, of_again)):
+        wanted = run_arrays(design, arrays)
+        for name in ("o", "empty", "tiles"):
+            np.testing.assert_array_equal(seen[name], getattr(wanted, name), err_msg=name)
+        assert told["verified"] and told["retries"] == 0 and told["cycles"] > wanted.cycles
+    assert found["empty"][1, 4:].all() and not again["empty"].any()
+    assert (found["o"] != again["o"]).any(axis=(1, 2)).all()
+    # Of either block there is one transfer in place of one for each output.
+    word_bytes = of_again["received_bytes"] // again["o"].size
+    left_out = (2 * 4 - 1) + (1 * 4 - 1)
+    assert of_found["received_bytes"] == of_again["received_bytes"] - left_out * word_bytes
 
 
 @cosim

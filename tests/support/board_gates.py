@@ -66,11 +66,14 @@ class BoardGates:
         What the folder's says. Clock and rate are those of a simulation, `LINE`.
     settle_cycles
         After which the PLL has locked and the reset has ended.
+    cells
+        Types of the netlist's cells.
     """
 
     folder: Path
     manifest: dict[str, Any]
     settle_cycles: int
+    cells: set[str]
 
 
 def board_gates(design: Design, board: str, folder: Path) -> BoardGates:
@@ -81,7 +84,8 @@ def board_gates(design: Design, board: str, folder: Path) -> BoardGates:
     write_design(design, folder, target=facts.device.target, bus="uart", line=line)
     top = request.top()
     netlist = netlist_of(top, facts.device, folder / "gates")
-    assert cell_types(netlist) & PLL_CELLS == {request.board.pll}
+    cells = cell_types(netlist)
+    assert cells & PLL_CELLS == {request.board.pll}
     pass_through = [f"chtype -set simulated_pll t:{request.board.pll}"]
     gates = as_verilog(netlist, facts.device, pass_through).read_text()
     button = f".button(rst ^ 1'b{facts.reset.inverted:d}), " if facts.reset else ""
@@ -98,4 +102,4 @@ def board_gates(design: Design, board: str, folder: Path) -> BoardGates:
     told["uart"] |= {"clock_hz": LINE.clock_hz, "baud": LINE.clock_hz // CLOCKS_A_BIT}
     path.write_text(json.dumps(told))
     settle = LOCK_CYCLES + top.config.settle_cycles
-    return BoardGates(folder=folder, manifest=told, settle_cycles=settle)
+    return BoardGates(folder=folder, manifest=told, settle_cycles=settle, cells=cells)

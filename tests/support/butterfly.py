@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 
 from hw.butterfly.config import ButterflyConfig
 from hw.butterfly.divided import DividedConfig
+from sim.bench.butterfly import ButterflyJob
 from sim.cycle.butterfly import JobSize
 from sim.golden import butterfly as golden
 from sim.golden.division import transform
 from spec import Butterfly
 from spec.butterfly import block_numbers
 
-__all__ = ["CONFIGS", "Job", "expected", "inputs", "random_job", "sizes"]
+__all__ = ["CONFIGS", "Job", "expected", "golden_of", "inputs", "random_job", "sizes"]
 
 
 def _config(transforms: Any, points: int, units: int, stream_words: int = 1, **fields: Any):
@@ -151,7 +152,7 @@ def expected(config: ButterflyConfig | DividedConfig, jobs: Sequence[Job]) -> li
     """Payloads of the output stream."""
     out: list[Any] = []
     for job in jobs:
-        re, im, exponent, saturated = _golden(config, job)
+        re, im, exponent, saturated = golden_of(config, job)
         for vector in range(job.vectors):
             words = [part[vector].reshape(-1, config.stream_words).tolist() for part in (re, im)]
             transfers = list(zip(*words, strict=True))
@@ -167,7 +168,10 @@ def expected(config: ButterflyConfig | DividedConfig, jobs: Sequence[Job]) -> li
     return out
 
 
-def _golden(config: ButterflyConfig | DividedConfig, job: Job) -> tuple[Any, Any, Any, Any]:
+def golden_of(
+    config: ButterflyConfig | DividedConfig, job: Job | ButterflyJob
+) -> tuple[Any, Any, Any, Any]:
+    """Real and imaginary parts, exponents and saturation flags, vector by vector."""
     if job.weights is not None:
         product = golden.bpmm(config.butterfly, job.re, job.weights, job.order)
         return product.y, np.zeros_like(product.y), product.exponent, product.saturated
