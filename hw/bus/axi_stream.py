@@ -150,29 +150,33 @@ class RowIn(wiring.Component):
                 "moved": Out(1),
             }
         )
-        # For proofs to refer to: what is left; a fault that `failed` has not answered yet; that
-        # what comes is dropped, a register here, as `failed` comes from far away.
+        # For proofs to refer to: what is left; whether the next transfer ends a row, and which
+        # elements it brings; a fault that `failed` has not answered yet; that what comes is
+        # dropped, a register here, as `failed` comes from far away.
         self.left: Any = Signal(config.plan_shape)
+        self.row_due, self.wanted = Signal(), Signal(config.lanes)
         self.spoilt, self.drops = Signal(), Signal()
         self.skid = SkidBuffer(SkidBufferConfig(shape=config.word_shape))
 
     def elaborate(self, platform: object) -> Module:
         """Count, check, and replace what is spoilt."""
         m = Module()
-        left, drop = self.left, self.drops
+        left, drop, row_due = self.left, self.drops, self.row_due
         m.submodules.skid = skid = self.skid
         connect(m, skid.o, flipped(self.o))
         taken = self.i.valid & self.i.ready
-        row_due, set_due = left.transfers == 0, Signal()
+        given, set_due, due_next = Signal(), Signal(), Signal()
         m.d.comb += [
+            given.eq(skid.i.valid & skid.i.ready),
+            due_next.eq(Mux(self.begin | row_due, self.plan.transfers == 0, left.transfers == 1)),
             set_due.eq(row_due & (left.rows == 0)),
             self.i.ready.eq(drop | (self.active & skid.i.ready)),
             skid.i.valid.eq(self.active & (drop | self.i.valid)),
             self.stalls.eq(self.active & ~drop & skid.i.ready & ~self.i.valid),
             self.moved.eq(taken),
         ]
-        self._give(m, drop, row_due, set_due)
-        with m.If(skid.i.valid & skid.i.ready):
+        self._give(m, set_due)
+        with m.If(given):
             m.d.sync += left.transfers.eq(Mux(row_due, self.plan.transfers, left.transfers - 1))
             with m.If(row_due):
                 m.d.sync += left.rows.eq(Mux(set_due, self.plan.rows, left.rows - 1))
@@ -182,51 +186,68 @@ class RowIn(wiring.Component):
                     m.d.sync += self.active.eq(0)
         with m.If(self.begin):
             m.d.sync += [self.active.eq(1), left.eq(self.plan)]
-        found = self._check(m, row_due)
-        judged = taken & ~drop
-        spoils = judged & Cat(found.values()).any()
+        with m.If(given | self.begin):
+            whole = (1 << self.config.lanes) - 1
+            wanted = Mux(due_next, _kept(self.config, self.plan.tail), whole)
+            m.d.sync += [row_due.eq(due_next), self.wanted.eq(wanted)]
+        spoils = self._judge(m, taken & ~drop)
         m.d.sync += [
-            Value.cast(self.fault).eq(Mux(judged, Cat(found.values()), 0)),
             self.spoilt.eq(spoils | (self.spoilt & ~self.failed)),
             drop.eq(spoils | self.spoilt | self.failed),
         ]
         return m
 
-    def _give(self, m: Module, drop: Value, row_due: Value, set_due: Value) -> None:
+    def _give(self, m: Module, set_due: Value) -> None:
         """A transfer for the core: the elements that came, and marks that follow from the plan."""
         config, word = self.config, self.skid.i.payload
         bits, packet = 8 * config.element_bytes, self.i.payload
-        kept = Mux(row_due, _kept(config, self.left.tail), (1 << config.lanes) - 1)
         m.d.comb += [
-            word.kept.eq(Mux(drop, 0, kept)),
-            word.row_last.eq(row_due),
+            word.kept.eq(Mux(self.drops, 0, self.wanted)),
+            word.row_last.eq(self.row_due),
             word.set_last.eq(set_due),
         ]
         for lane in range(config.lanes):
             element = packet.data[bits * lane : bits * lane + config.element.width]
-            m.d.comb += word.data[lane].eq(Mux(drop, 0, element))
+            m.d.comb += word.data[lane].eq(Mux(self.drops, 0, element))
         if config.user:
-            m.d.comb += word.user.eq(Mux(drop, 0, packet.user))
+            m.d.comb += word.user.eq(Mux(self.drops, 0, packet.user))
 
-    def _check(self, m: Module, row_due: Value) -> dict[str, Value]:
-        """What is wrong with the transfer that is there, by the names of faults."""
-        config, packet = self.config, self.i.payload
-        elements = [packet.keep.word_select(k, config.element_bytes) for k in range(config.lanes)]
+    def _judge(self, m: Module, judged: Value) -> Value:
+        """Whether the transfer that is there is to be judged, and not the one that is wanted.
+
+        That is all that the next transfer waits for. What is wrong with it takes another cycle.
+        """
+        config, packet, wanted = self.config, self.i.payload, self.wanted
+        size = config.element_bytes
+        elements = [packet.keep.word_select(lane, size) for lane in range(config.lanes)]
+        other = Cat(
+            element != want.replicate(size) for element, want in zip(elements, wanted, strict=True)
+        )
+        spoils = judged & (other.any() | (packet.last != self.row_due))
+
         there = Cat(element.all() for element in elements)
-        parts = Cat(element.any() & ~element.all() for element in elements).any()
-        gaps = (~there[:-1] & there[1:]).any()
-        in_place = packet.last == row_due
-        wanted = _kept(config, self.left.tail)
-        torn = Signal()
-        m.d.comb += torn.eq(parts | gaps)
-        ends = in_place & row_due & ~torn
-        return {
-            "row_early": packet.last & ~row_due,
-            "row_missing": ~packet.last & row_due,
-            "row_short": ends & (wanted & ~there).any(),
-            "row_long": ends & (there & ~wanted).any(),
-            "keep": in_place & (torn | ~row_due & ~there.all()),
-        }
+        seen: Any = Signal(
+            StructLayout(dict.fromkeys(("spoils", "last", "due", "parts", "gaps", "lacks"), 1))
+        )
+        m.d.sync += [
+            seen.spoils.eq(spoils),
+            seen.last.eq(packet.last),
+            seen.due.eq(self.row_due),
+            seen.parts.eq(Cat(each.any() & ~each.all() for each in elements).any()),
+            seen.gaps.eq((~there[:-1] & there[1:]).any()),
+            seen.lacks.eq((wanted & ~there).any()),
+        ]
+        torn = seen.parts | seen.gaps
+        ends = seen.spoils & seen.last & seen.due
+        m.d.comb += [
+            self.fault.row_early.eq(seen.spoils & seen.last & ~seen.due),
+            self.fault.row_missing.eq(seen.spoils & ~seen.last & seen.due),
+            # Whole elements from the first on, but not those of the plan: fewer, or more.
+            self.fault.row_short.eq(ends & ~torn & seen.lacks),
+            self.fault.row_long.eq(ends & ~torn & ~seen.lacks),
+            self.fault.keep.eq(seen.spoils & ((ends & torn) | (~seen.last & ~seen.due))),
+        ]
+        return spoils
 
 
 class RowOut(wiring.Component):

@@ -56,8 +56,15 @@ def position(m: Module, dut: RowIn, plan: Any) -> tuple[Value, Value, Value]:
         Assert(~dut.active | (left.rows + row == plan.rows), "rows left in the set"),
         Assert(~dut.active | (left.sets + done == plan.sets), "sets left in the run"),
         Assert(~dut.active | (left.tail == plan.tail), "the last element's lane"),
+        Assert(~dut.active | (dut.row_due == (left.transfers == 0)), "whether a row ends"),
+        Assert(~dut.active | (dut.wanted == wanted_of(config, row_end, plan.tail)), "and its end"),
     ]
     return row_end, set_end, run_end
+
+
+def wanted_of(config: RowsConfig, row_end: Value, tail: Value) -> Value:
+    """Elements of the next transfer, a bit each."""
+    return Mux(row_end & config.ragged, (2 << tail) - 1, (1 << config.lanes) - 1)
 
 
 @CONFIGS
@@ -68,7 +75,7 @@ def test_a_run_gives_the_plan_whatever_comes(config):
     row_end, set_end, run_end = position(m, dut, plan)
     word, given = dut.skid.i.payload, dut.skid.i.valid & dut.skid.i.ready
     drop = dut.drops
-    wanted = Mux(row_end & config.ragged, (2 << plan.tail) - 1, (1 << config.lanes) - 1)
+    wanted = wanted_of(config, row_end, plan.tail)
     ends, was_active, was_given, begun = Signal(), Signal(), Signal(), Signal()
     m.d.sync += [
         ends.eq(given & run_end),
