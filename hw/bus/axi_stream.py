@@ -253,9 +253,10 @@ class RowIn(wiring.Component):
 class RowOut(wiring.Component):
     """Gives the rows of a run from a core to the bus.
 
-    Contract: `o` carries what `i` accepts, in order, each once, but nothing of what it accepts
-    while `drop` is high, in which it accepts at once. A row that is cut short by `drop` is ended on
-    the bus by a transfer of one element, 0, with TLAST, so that the next one is whole.
+    Contract: `o` carries what `i` accepts, in order, each once, but nothing of what it accepts in
+    the cycles after those with `drop`, in which it accepts at once. A row that is cut short by
+    this is ended on the bus by a transfer of one element, 0, with TLAST, so that the next one is
+    whole.
 
     *Timing*: latency 1, interval 1.
 
@@ -269,7 +270,8 @@ class RowOut(wiring.Component):
     active
         There is more to come, or to be accepted.
     drop
-        Drop what comes. A transfer that is on offer stays so, as AXI4-Stream demands.
+        From the next cycle on, drop what comes; until the next one after it falls. A transfer that
+        is on offer stays so, as AXI4-Stream demands.
     stalls, moved
         A transfer was offered and not accepted; one was.
     """
@@ -297,9 +299,10 @@ class RowOut(wiring.Component):
                 "moved": Out(1),
             }
         )
-        # For proofs to refer to: what is left, and the state of a row on the bus.
+        # For proofs to refer to: what is left; that what comes is dropped; the state of a row on
+        # the bus: it is open, and must be ended there because the rest of it was dropped.
         self.left, self.more = Signal(range(config.sets)), Signal()
-        self.open, self.torn = Signal(), Signal()
+        self.drops, self.open, self.torn = Signal(), Signal(), Signal()
         self.skid = SkidBuffer(SkidBufferConfig(shape=config.packet_shape))
 
     def elaborate(self, platform: object) -> Module:
@@ -312,8 +315,11 @@ class RowOut(wiring.Component):
         elements = [Mux(word.kept[k], word.data[k], 0) for k in range(config.lanes)]
         signed = config.element.signed
         wide = [_extended(each[: config.element.width], bits, signed) for each in elements]
-        # A row is open on the bus, and must be ended there because the rest of it was dropped.
-        ends = (self.drop | self.torn) & self.open
+        # Far from here, and an input is ready by it: hence a register of its own.
+        drops = self.drops
+        m.d.sync += drops.eq(self.drop)
+        # What is torn is open.
+        ends = self.torn | (drops & self.open)
         pushed = skid.i.valid & skid.i.ready
         with m.If(pushed):
             m.d.sync += [self.open.eq(~packet.last), self.torn.eq(0)]
@@ -321,14 +327,14 @@ class RowOut(wiring.Component):
             m.d.sync += self.torn.eq(1)
         kept = Mux(ends, 1, word.kept)
         m.d.comb += [
-            skid.i.valid.eq(ends | (self.i.valid & ~self.drop)),
-            self.i.ready.eq(self.drop | (skid.i.ready & ~ends)),
+            skid.i.valid.eq(ends | (self.i.valid & ~drops)),
+            self.i.ready.eq(drops | (skid.i.ready & ~self.torn)),
             packet.data.eq(Mux(ends, 0, Cat(wide))),
             packet.keep.eq(
                 Cat(kept[k].replicate(config.element_bytes) for k in range(config.lanes))
             ),
             packet.last.eq(ends | word.row_last),
-            self.active.eq(self.more | (self.o.valid & ~self.drop)),
+            self.active.eq(self.more | (self.o.valid & ~drops)),
             self.stalls.eq(self.o.valid & ~self.o.ready),
             self.moved.eq(self.o.valid & self.o.ready),
         ]
