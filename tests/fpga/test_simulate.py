@@ -21,7 +21,7 @@ from gen.design import load_design
 from gen.verilog import write_design
 from hw.bus.uart_top import LineConfig
 from hw.prim.target import Target
-from sim.bench.board import COMPILE_SECONDS
+from sim.bench.runner import HANG_SECONDS
 from sim.bench.simulators import Simulator
 from sim.golden import butterfly as golden
 from sim.golden.masks import compile_columns, dense
@@ -48,13 +48,13 @@ def simulated(folder, *arguments):
     )
     assert child.stdout is not None and child.stderr is not None
     try:
-        assert select.select([child.stdout], [], [], COMPILE_SECONDS)[0], "no port in time"
+        assert select.select([child.stdout], [], [], HANG_SECONDS)[0], "no port in time"
         port = child.stdout.readline().strip()
         assert port, child.stderr.read()
         yield port
     finally:
         child.send_signal(signal.SIGTERM)
-        _, told = child.communicate(timeout=30)
+        _, told = child.communicate(timeout=HANG_SECONDS)
         assert (child.returncode, "ended after" in told) == (0, True), told
     assert not os.path.exists(port) or port.startswith("/dev/pts/")
 

@@ -12,6 +12,7 @@ from gen.boards import BOARDS
 from gen.design import Design
 from gen.ports import PlainPorts
 from hw.prim.target import Target
+from sim.bench.runner import HANG_SECONDS
 from tests.support.gates import LUTS_A_FAULT
 from tests.support.netlist import cell_models
 
@@ -19,7 +20,6 @@ __all__ = ["DECODER", "MISSING", "bitstream_of", "decoded", "with_wrong_luts"]
 
 DECODER = shutil.which("icebox_vlog")
 MISSING = "icebox_vlog is not installed: apt-get install fpga-icestorm"
-SECONDS = 300
 MODELS_WITHOUT_DEFAULTS = "`define NO_ICE40_DEFAULT_ASSIGNMENTS\n"
 
 
@@ -35,7 +35,7 @@ def bitstream_of(design: Design, folder: Path) -> tuple[Path, dict[str, str]]:
     (folder / "pins.pcf").write_text(_constraints(pins))
     options = ("--pcf", "pins.pcf", "--asc", "placed.asc")
     place_and_route(synthesis, ICE40_HX8K, goal_mhz=40, options=options)
-    run_tool("yowasp-icepack", ["placed.asc", "chip.bin"], folder, "pack.log", SECONDS)
+    run_tool("yowasp-icepack", ["placed.asc", "chip.bin"], folder, "pack.log", HANG_SECONDS)
     return folder / "chip.bin", pins
 
 
@@ -44,11 +44,11 @@ def decoded(bitstream: Path, pins: Mapping[str, str], *, top: str, folder: Path)
     assert DECODER is not None
     folder.mkdir()
     shutil.copy(bitstream, folder / "chip.bin")
-    run_tool("yowasp-iceunpack", ["chip.bin", "chip.asc"], folder, "unpack.log", SECONDS)
+    run_tool("yowasp-iceunpack", ["chip.bin", "chip.asc"], folder, "unpack.log", HANG_SECONDS)
     (folder / "pins.pcf").write_text(_constraints(pins))
     done = subprocess.run(
         [DECODER, "-s", "-c", "-p", "pins.pcf", "-n", top, "chip.asc"],
-        cwd=folder, capture_output=True, text=True, timeout=SECONDS, check=True,
+        cwd=folder, capture_output=True, text=True, timeout=HANG_SECONDS, check=True,
     )  # fmt: skip
     models = [path.read_text() for path in cell_models(Target.ICE40_HX)]
     return "\n".join([MODELS_WITHOUT_DEFAULTS, *models, done.stdout])
