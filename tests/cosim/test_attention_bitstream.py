@@ -16,6 +16,7 @@ from tests.support.decoded import DECODER, MISSING, bitstream_of, decoded, with_
 
 pytestmark = [
     pytest.mark.cosim,
+    pytest.mark.netlist,
     pytest.mark.pnr,
     pytest.mark.slow,
     pytest.mark.skipif(DECODER is None and not os.environ.get("CI"), reason=MISSING),

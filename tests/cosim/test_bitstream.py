@@ -17,6 +17,7 @@ from tests.support.softmax import random_rows
 
 pytestmark = [
     pytest.mark.cosim,
+    pytest.mark.netlist,
     pytest.mark.pnr,
     pytest.mark.skipif(DECODER is None and not os.environ.get("CI"), reason=MISSING),
 ]

@@ -17,7 +17,7 @@ from tests.support.softmax import random_rows
 from tests.support.softmax_on_bus import SoftmaxOnBus
 from tests.support.uart_script import run_uart_script
 
-pytestmark = [pytest.mark.cosim, pytest.mark.slow]
+pytestmark = [pytest.mark.cosim, pytest.mark.netlist, pytest.mark.slow]
 pytest.importorskip("cocotbext.uart")
 
 
