@@ -14,15 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from sim.bench.cells import cells_of
-from sim.bench.runner import run_bench
+from sim.bench.runner import HANG_SECONDS, run_bench
 from sim.bench.simulators import Simulator
 
 __all__ = ["simulate_board"]
 
 JOB = "CHRYSALIS_BOARD_JOB"
-
-COMPILE_SECONDS = 600.0
-"""Beside the seconds that the board is to run."""
 
 ANSWER_CYCLES = 1 << 16
 """Within which a request is answered, or never: longer than a link waits for its core."""
@@ -100,7 +97,7 @@ def simulate_board(
             top=top,
             module=__name__,
             folder=folder,
-            seconds=COMPILE_SECONDS + seconds,
+            seconds=HANG_SECONDS + seconds,
             variables={JOB: json.dumps(job)},
             simulator=simulator,
             defines=cells.defines,

@@ -14,7 +14,13 @@ from pathlib import Path
 from sim.bench.simulators import Simulator
 from spec import SpecError
 
-__all__ = ["BenchError", "run_bench"]
+__all__ = ["HANG_SECONDS", "BenchError", "run_bench"]
+
+HANG_SECONDS = 1800.0
+"""Whatever takes longer than this and what it is asked to do hangs, on however busy a machine.
+
+Simulations are bounded in cycles of their own; this is for compilers, and for what has no cycles.
+"""
 
 LOG_LINES = 5
 ERROR = re.compile(r"\b\w*Error\b|^error:|: error")

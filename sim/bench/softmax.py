@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw.softmax.config import SoftmaxConfig
-from sim.bench.streams import Sink, Source, StreamTrace, budget_of, run_streams
+from sim.bench.streams import Sink, Source, StreamTrace, budget_of, run_streams, seconds_of
 from sim.cycle.softmax import softmax_cycles
 
 __all__ = ["SoftmaxTrace", "simulate"]
@@ -77,7 +77,7 @@ def simulate(
         sources={"i": source},
         sinks={"o": Sink(fields=("p", "last", "empty", "refused"), ends=len(rows))},
         budget=budget,
-        seconds=60 + budget / CYCLES_PER_SECOND,
+        seconds=seconds_of(budget, CYCLES_PER_SECOND),
         stall=stall,
         seed=seed,
     )

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sim.bench.runner import run_bench
+from sim.bench.runner import HANG_SECONDS, run_bench
 from sim.bench.simulators import Simulator
 
 __all__ = ["Sink", "Source", "StreamTrace", "budget_of", "run_streams", "seconds_of"]
@@ -76,7 +76,7 @@ def budget_of(cycles: int, transfers: int, stall: float) -> int:
 
 def seconds_of(budget: int, cycles_per_second: float) -> float:
     """A bound of time for a budget of cycles, and for compiling, that a busy machine keeps."""
-    return 300 + 8 * budget / cycles_per_second
+    return HANG_SECONDS + 8 * budget / cycles_per_second
 
 
 def run_streams(

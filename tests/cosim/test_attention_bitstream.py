@@ -1,24 +1,24 @@
 """What ships: the bitstream of an attention core, decoded, passes the bench of the emitted text."""
 
-import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from gen.design import Design, load_design
+from gen.design import Design
 from sim.bench.attention import AttentionTrace, simulate
 from sim.bench.runner import BenchError
 from sim.cycle.heads import head_cycles
 from sim.golden.attention import attention
 from tests.support.attention import random_operands
-from tests.support.decoded import DECODER, MISSING, bitstream_of, decoded, with_wrong_luts
+from tests.support.decoded import Shipped, needs_decoder, shipped, with_wrong_luts
 
 pytestmark = [
     pytest.mark.cosim,
+    pytest.mark.netlist,
     pytest.mark.pnr,
     pytest.mark.slow,
-    pytest.mark.skipif(DECODER is None and not os.environ.get("CI"), reason=MISSING),
+    needs_decoder,
 ]
 
 QUERIES, KEYS = 3, 5
@@ -27,19 +27,15 @@ SETTINGS = [f"queries={QUERIES}", f"keys={KEYS}", "head_dim=4"]
 
 
 @pytest.fixture(scope="module")
-def shipped(tmp_path_factory: pytest.TempPathFactory) -> tuple[Design, str, Path]:
-    design = load_design("attention_hx8k", SETTINGS)
-    folder = tmp_path_factory.mktemp("bitstream")
-    bitstream, pins = bitstream_of(design, folder / "build")
-    return design, decoded(bitstream, pins, top=design.name, folder=folder / "back"), folder
+def of_attention(tmp_path_factory: pytest.TempPathFactory) -> Shipped:
+    return shipped("attention_hx8k", SETTINGS, tmp_path_factory.mktemp("bitstream"))
 
 
-def run(design: Design, verilog: str, folder: Path, stall: float) -> AttentionTrace:
-    folder.mkdir()
-    source = folder / "decoded.v"
-    source.write_text(verilog)
+def run(design: Design, source: Path, stall: float) -> AttentionTrace:
     q, k, v = random_operands(design.config, QUERIES, KEYS)
-    return simulate(design.config, source, q, k, v, top=design.name, folder=folder, stall=stall)
+    return simulate(
+        design.config, source, q, k, v, top=design.name, folder=source.parent, stall=stall
+    )
 
 
 def is_golden(design: Design, trace: AttentionTrace) -> bool:
@@ -50,21 +46,23 @@ def is_golden(design: Design, trace: AttentionTrace) -> bool:
 
 
 @pytest.mark.parametrize("stall", [0.0, 0.4])
-def test_an_attention_core_has_golden_bits_and_the_models_cycles(shipped, stall: float):
-    design, verilog, folder = shipped
-    trace = run(design, verilog, folder / f"{stall}", stall)
+def test_an_attention_core_has_golden_bits_and_the_models_cycles(
+    of_attention: Shipped, stall: float
+):
+    design = of_attention.design
+    trace = run(design, of_attention.source(f"{stall}"), stall)
     assert is_golden(design, trace)
     if stall == 0:
         assert trace.total == head_cycles(design.config, QUERIES, KEYS, [None]).total
 
 
-def test_a_few_wrong_look_up_tables_are_noticed(shipped):
+def test_a_few_wrong_look_up_tables_are_noticed(of_attention: Shipped):
     """Negative control."""
-    design, verilog, folder = shipped
+    design, verilog, _ = of_attention
     wrong = with_wrong_luts(verilog)
     assert wrong != verilog
     try:
-        trace = run(design, wrong, folder / "wrong", 0.0)
+        trace = run(design, of_attention.source("wrong", wrong), 0.0)
     except (AssertionError, BenchError):
         return
     assert not is_golden(design, trace)

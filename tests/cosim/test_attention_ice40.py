@@ -44,6 +44,7 @@ def test_the_cells_of_an_ice40_give_golden_bits(tmp_path: Path):
     check(design, tmp_path / "verilog" / f"{NAME}.v", tmp_path)
 
 
+@pytest.mark.netlist
 def test_the_synthesised_netlist_gives_golden_bits(tmp_path: Path):
     design = load_design(NAME, SETTINGS)
     write_design(design, tmp_path / "verilog", target=Target.ICE40)

@@ -24,7 +24,7 @@ from tests.support.butterfly_cosim import agree, check_cycles, random_bench_job
 from tests.support.gates import TOP, as_verilog, cell_types, netlist_of, with_wrong_luts
 from tests.support.softmax import random_rows
 
-pytestmark = pytest.mark.cosim
+pytestmark = [pytest.mark.cosim, pytest.mark.netlist]
 
 CELLS = {"TRELLIS_FF", "LUT4", "CCU2C", "PFUMX", "TRELLIS_DPR16X4", "DP16KD", "MULT18X18D"}
 """Every one of these is in each netlist, and proved with it."""

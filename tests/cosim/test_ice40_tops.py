@@ -8,6 +8,7 @@ import pytest
 
 from gen.design import load_design
 from sim.bench.axi import Read, Receive, Send, Step, Write
+from sim.bench.runner import HANG_SECONDS
 from tests.support.board_gates import BoardGates, board_gates
 from tests.support.bus_session import OnBus, frames_of
 from tests.support.butterfly import random_job
@@ -16,10 +17,8 @@ from tests.support.softmax import random_rows
 from tests.support.softmax_on_bus import SoftmaxOnBus
 from tests.support.uart_script import run_uart_script
 
-pytestmark = [pytest.mark.cosim, pytest.mark.slow]
+pytestmark = [pytest.mark.cosim, pytest.mark.netlist, pytest.mark.slow]
 pytest.importorskip("cocotbext.uart")
-
-SECONDS = 600
 
 
 def do(gates: BoardGates, of: OnBus, script: list[Step], work: Path) -> list[dict[str, Any]]:
@@ -29,7 +28,7 @@ def do(gates: BoardGates, of: OnBus, script: list[Step], work: Path) -> list[dic
         [(of.name, step) for step in script],
         work=work,
         cycles=of.cycles,
-        seconds=SECONDS,
+        seconds=HANG_SECONDS,
         settle_cycles=gates.settle_cycles,
     )
 

@@ -8,7 +8,7 @@ from gen.emit import emit_verilog
 from hw.bus.link import UartLink, UartLinkConfig
 from hw.bus.uart import UartConfig
 from hw.prim.target import Target
-from sim.bench.runner import BenchError, run_bench
+from sim.bench.runner import HANG_SECONDS, BenchError, run_bench
 from tests.support import uart_peer
 from tests.support.emitted import icarus_takes, yosys_takes
 from tests.support.link_core import CONFIG, UartCore
@@ -57,7 +57,7 @@ def talk(folder, *, clock_hz, baud, peer_baud=None, requests=REQUESTS):
         top="uart",
         module=uart_peer.__name__,
         folder=folder,
-        seconds=300,
+        seconds=HANG_SECONDS,
         variables={uart_peer.JOB: json.dumps(job)},
     )
     return [bytes.fromhex(answer) for answer in json.loads(results.read_text())]

@@ -7,7 +7,7 @@ import pytest
 
 from gen.design import load_design
 from sim.bench.axi import Frame, Quiet, Read, Receive, Send, Step, Wait, Write
-from sim.bench.runner import BenchError
+from sim.bench.runner import HANG_SECONDS, BenchError
 from tests.support.attention_on_bus import QUERIES, SETTINGS, AttentionOnBus
 from tests.support.bus_session import emit_on_uart, frames_of, words_of
 from tests.support.butterfly import random_job
@@ -175,7 +175,7 @@ def test_the_cores_of_an_accelerator_run_at_once_and_know_nothing_of_each_other(
         ("butterfly", butterfly.host.read("error")),
     ]
     results = run_uart_script(
-        tmp_path / "out", script, work=tmp_path / "run", cycles=200_000, seconds=300
+        tmp_path / "out", script, work=tmp_path / "run", cycles=200_000, seconds=HANG_SECONDS
     )
     reads = [
         each for (_, step), each in zip(script, results, strict=True) if isinstance(step, Read)

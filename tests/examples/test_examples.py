@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from examples.support.minilm import INSTALL, PACKAGE
+from sim.bench.runner import HANG_SECONDS
 from spec.softmax import Softmax
 
 ROOT = Path(__file__).parents[2]
@@ -40,7 +41,7 @@ def run(name, *options):
         env=os.environ | {"PYTHONPATH": str(ROOT), "MPLBACKEND": "agg"},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=HANG_SECONDS,
     )
 
 

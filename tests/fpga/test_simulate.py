@@ -21,9 +21,12 @@ from gen.design import load_design
 from gen.verilog import write_design
 from hw.bus.uart_top import LineConfig
 from hw.prim.target import Target
+from sim.bench.runner import HANG_SECONDS
+from sim.bench.simulators import Simulator
 from sim.golden import butterfly as golden
 from sim.golden.masks import compile_columns, dense
 from sim.run.engines import run_arrays
+from spec import SpecError
 from tests.support.board import write_manifest
 from tests.support.command import ROOT, command
 
@@ -32,7 +35,7 @@ cosim = pytest.mark.cosim
 LINE = LineConfig(clock_hz=12_000_000, baud=3_000_000, buffer_bytes=512, patience_cycles=500)
 """Four clocks a bit, the fewest there may be: a byte is 40 cycles to simulate."""
 
-START_SECONDS, SECONDS = 120, 3000
+SECONDS = 3000
 SLOW = Patience(attempts=2, answer_s=120, stall_s=240)
 
 
@@ -45,13 +48,13 @@ def simulated(folder, *arguments):
     )
     assert child.stdout is not None and child.stderr is not None
     try:
-        assert select.select([child.stdout], [], [], START_SECONDS)[0], "no port in time"
+        assert select.select([child.stdout], [], [], HANG_SECONDS)[0], "no port in time"
         port = child.stdout.readline().strip()
         assert port, child.stderr.read()
         yield port
     finally:
         child.send_signal(signal.SIGTERM)
-        _, told = child.communicate(timeout=30)
+        _, told = child.communicate(timeout=HANG_SECONDS)
         assert (child.returncode, "ended after" in told) == (0, True), told
     assert not os.path.exists(port) or port.startswith("/dev/pts/")
 
@@ -169,6 +172,34 @@ def test_softmax_rows_and_the_same_cycles_however_quick_the_machine_is(tmp_path_
     np.testing.assert_array_equal(found["empty"], wanted.empty)
     assert again.cycles == told["cycles"] > wanted.cycles
     assert again.stalls == told["stalls"]
+
+
+def missing(simulator):
+    """Why a simulator cannot be used here, or nothing."""
+    try:
+        simulator.environment()
+    except SpecError as error:
+        return str(error)
+    return ""
+
+
+@cosim
+@pytest.mark.slow
+@pytest.mark.skipif(bool(missing(Simulator.VERILATOR)), reason=missing(Simulator.VERILATOR))
+def test_either_simulator_counts_the_same_cycles(tmp_path_factory, tmp_path):
+    settings = ["max_length=16", "lanes=2"]
+    folder, _ = built(tmp_path_factory, "softmax_exact", *settings, target=Target.ECP5)
+    rng = np.random.default_rng(8)
+    arrays = {"scores": rng.integers(-2048, 2048, (4, 11)).astype(np.int16)}
+    told = []
+    for simulator in Simulator:
+        with simulated(folder, "--simulator", simulator.value) as port:
+            told.append(host(folder, port, tmp_path, arrays)[1])
+    by_icarus, by_verilator = (
+        {name: each[name] for name in ("verified", "cycles", "stalls", "retries")} for each in told
+    )
+    assert by_icarus == by_verilator
+    assert by_icarus["verified"] and by_icarus["cycles"]
 
 
 @cosim

