@@ -1,7 +1,7 @@
 """The planner: the fastest configuration of a description that fits a board."""
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -144,8 +144,8 @@ class _Choice:
     """The choice among a search's candidates, the fastest first.
 
     What a candidate takes at least is known at once. Only of those that might fit are the gates
-    counted; after the first that did not, those of the smallest too, which tell what any takes
-    beside that.
+    counted, and cycles only where several are about as fast. After the first that did not fit, the
+    gates of the smallest are counted too, which tell what any takes beside that.
     """
 
     def __init__(
@@ -168,38 +168,105 @@ class _Choice:
         """What those take at least that have not been."""
         self.candidates = search.ranked()
         self.refused: list[tuple[Candidate, Overflow]] = []
+        self.tried: set[int] = set()
+        """Numbers of the candidates that were refused."""
         self.beyond: dict[Any, Resources] = {}
         self.hopeless: dict[Any, tuple[Candidate, Overflow]] = {}
         self.counted: dict[Any, Built] = {}
         """What was built once, by description and hardware."""
 
     def choose(self) -> None:
-        """Take the first that fits, or say that none does; others then leave it what it takes."""
-        for candidate in self.candidates:
-            if candidate.description in self.hopeless:
-                continue
-            candidate = self._relieved(candidate, self._least(candidate))
-            overflow = self._overflow(self._least(candidate), at_least=True)
-            if overflow is None:
-                candidate = self.search.settled(candidate)
-                overflow = self._overflow(self._least(candidate), at_least=True)
-            if overflow is None:
-                candidate = self._relieved(candidate, self._built(candidate).area)
-                built = self._built(candidate)
-                overflow = self._overflow(built.area)
-                if overflow is None:
-                    self.candidate, self.built = candidate, built
-                    for other, less in self._left(built.area):
-                        other.candidate, other.built = less, other._built(less)
+        """Take the fastest that fits, or a smaller one about as fast; or say that none does."""
+        for number in range(len(self.candidates)):
+            while preferred := self._preferred(number):
+                if self._taken(preferred):
                     return
-                self._learn(candidate)
-            self.refused.append((candidate, overflow))
         raise SpecError(self._refusal())
+
+    def _preferred(self, first: int) -> list[tuple[int, Candidate]]:
+        """Those about as fast as the fastest from a candidate on, as far as they may fit.
+
+        Closed forms tell which to lead through the cycle model, and that which are as fast.
+        """
+        fastest = self.candidates[first]
+        near = [
+            number
+            for number, each in enumerate(self.candidates[first:], first)
+            if number == first or self.search.comparable(fastest, each)
+        ]
+        found = []
+        for number in near:
+            may_fit = self._promising(number)
+            if may_fit is not None:
+                found.append((number, may_fit))
+            elif number == first:
+                return []
+        if len(found) == 1:
+            return found
+        cycles = [self.search.exact_cycles(each) for _, each in found]
+        most = self.search.margin * min(cycles)
+        return [each for each, takes in zip(found, cycles, strict=True) if takes <= most]
+
+    def _promising(self, number: int) -> Candidate | None:
+        """A candidate with the logic and the ring it would have, if by its bound it may fit."""
+        candidate = self.candidates[number]
+        if number in self.tried or candidate.description in self.hopeless:
+            return None
+        candidate = self._relieved(candidate, self._least(candidate))
+        overflow = self._overflow(self._least(candidate), at_least=True)
+        if overflow is None:
+            candidate = self.search.settled(candidate)
+            overflow = self._overflow(self._least(candidate), at_least=True)
+        if overflow is None:
+            return candidate
+        self.tried.add(number)
+        self.refused.append((candidate, overflow))
+        return None
+
+    def _taken(self, candidates: Sequence[tuple[int, Candidate]]) -> bool:
+        """Take the smallest of some candidates that fits, if any does; others leave it its cells.
+
+        Gates are counted of the one first that seems smallest; of others unless they cannot be
+        smaller.
+        """
+        found: tuple[float, Candidate, Built] | None = None
+        bounds = [(self._share(self._least(each)), number, each) for number, each in candidates]
+        for least, number, candidate in sorted(bounds, key=lambda bound: bound[:2]):
+            if found is not None and least >= found[0]:
+                break
+            if found is not None and self.search.exceeds(candidate, found[1]):
+                continue
+            if self._overflow(self._least(candidate), at_least=True) is not None:
+                continue  # as is known since another one did not fit
+            candidate = self._relieved(candidate, self._built(candidate).area)
+            built = self._built(candidate)
+            overflow = self._overflow(built.area)
+            if overflow is None:
+                share = self._share(built.area)
+                if found is None or share < found[0]:
+                    found = share, candidate, built
+            else:
+                self._learn(candidate)
+                self.tried.add(number)
+                self.refused.append((candidate, overflow))
+        if found is None:
+            return False
+        _, self.candidate, self.built = found
+        for other, less in self._left(self.built.area):
+            other.candidate, other.built = less, other._built(less)
+        return True
+
+    def _share(self, taken: Any) -> float:
+        """How large something is: the sum of the shares that it takes of all resources."""
+        there = self.board.chip.resources
+        pairs = ((getattr(taken, f.name), getattr(there, f.name)) for f in fields(Resources))
+        return sum(takes / has for takes, has in pairs if has)
 
     def plan(self) -> Plan:
         """What was chosen, its work, and what stopped the next step up."""
         chosen = self.candidate
-        faster = [each for each in self.refused if each[0].cycles < chosen.cycles]
+        most = chosen.cycles / self.search.margin
+        faster = [each for each in self.refused if each[0].cycles < most]
         step, limit = min(faster, key=lambda each: each[1].share, default=(None, None))
         return Plan(
             board=self.board,

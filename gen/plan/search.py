@@ -16,6 +16,7 @@ import numpy as np
 from gen.devices import Resources
 from gen.kinds import kind_of
 from gen.plan.least import attention_least, butterfly_least, row_multipliers
+from gen.plan.work import heads_of
 from hw.attention.config import SLACK_TILES, AttentionConfig
 from hw.attention.mac_array import SIDES
 from hw.butterfly.config import UNITS
@@ -30,6 +31,13 @@ __all__ = ["Candidate", "Search", "search_of"]
 
 PROB_BITS = (None, 16, 14, 12)
 """Widths of weights that are tried, the widest first; None is the layer's own default."""
+
+NEAR = 1.5
+"""Times the fastest one's cycles, by closed form, up to which an attention core may be as fast."""
+
+MODELLED_TILES = 40_000
+"""Of a head without a mask, up to which arrays are compared by the cycle model: it leads one head
+or two through them, ten microseconds a tile."""
 
 RANKED_SIDE = 16
 """Side of the tiles by which masks are compared: exact ones would cost more than they tell."""
@@ -73,6 +81,9 @@ class Search(ABC):
         Family of the chip.
     """
 
+    margin = 1.0
+    """Of the fastest candidate's cycles, so many times may a smaller one take that is preferred."""
+
     def __init__(self, description: Any, fixed: Mapping[str, Any], target: Target):
         self.description, self.fixed, self.target = description, dict(fixed), target
 
@@ -112,6 +123,18 @@ class Search(ABC):
         """The candidate with what is worth working out only for one that may be taken."""
         return candidate
 
+    def comparable(self, fastest: Candidate, other: Candidate) -> bool:
+        """Whether another may be as fast, within the margin, as the fastest by its closed form."""
+        return False
+
+    def exceeds(self, candidate: Candidate, other: Candidate) -> bool:
+        """Whether it is known to be the larger one of two, their gates not being counted."""
+        return False
+
+    def exact_cycles(self, candidate: Candidate) -> float:
+        """What the layer takes, where a closed form says it roughly: by the cycle model."""
+        return candidate.cycles
+
     def relieved(self, candidate: Candidate, multipliers: int) -> Candidate:
         """The candidate with so many multipliers fewer, or as many as can be; no slower."""
         return candidate
@@ -137,6 +160,7 @@ class AttentionSearch(Search):
     """Sides of the arrays, sets of operands, score ring, rows of logic, width of weights."""
 
     description: Attention
+    margin = 1.02
 
     def every(self) -> Iterator[Candidate]:
         """All sides that fit the layer, with one set of operands and with two."""
@@ -268,6 +292,27 @@ class AttentionSearch(Search):
         hardware = {**candidate.hardware, "logic_rows": rows}
         label = self._label(config.layer, hardware)
         return dataclasses.replace(candidate, hardware=hardware, label=label)
+
+    def comparable(self, fastest: Candidate, other: Candidate) -> bool:
+        """By closed forms, which are not that far off; where the cycle model is quick, too."""
+        if other.description is not fastest.description or other.cycles > NEAR * fastest.cycles:
+            return False
+        layer: Attention = fastest.description
+        tiles = (
+            -(-layer.queries // each.hardware["rows"]) * -(-layer.keys // each.hardware["columns"])
+            for each in (fastest, other)
+        )
+        return max(tiles) <= MODELLED_TILES
+
+    def exceeds(self, candidate: Candidate, other: Candidate) -> bool:
+        """The same arrays with more sets of operands."""
+        sides = ("rows", "columns", "value_columns")
+        same = all(candidate.hardware[side] == other.hardware[side] for side in sides)
+        return same and candidate.hardware["buffers"] > other.hardware["buffers"]
+
+    def exact_cycles(self, candidate: Candidate) -> int:
+        """By the cycle model, every head under the layer's own mask."""
+        return heads_of(AttentionConfig(layer=candidate.description, **candidate.hardware)).total
 
     def grows(self, resource: str) -> bool:
         """Memories do not: a wider one may take fewer blocks."""

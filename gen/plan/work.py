@@ -3,8 +3,9 @@
 Cycles are those of ``sim.cycle``: the counters of the gates give the same numbers.
 """
 
+import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gen.kinds import kind_of
@@ -16,12 +17,13 @@ from hw.butterfly.divided import DividedConfig
 from hw.butterfly.layers import BlockShape
 from hw.butterfly.mixing import MixingConfig
 from hw.softmax.config import SoftmaxConfig
+from sim.cycle.attention import AttentionCycles
 from sim.cycle.butterfly import JobSize, butterfly_cycles
 from sim.cycle.heads import head_cycles
 from sim.cycle.softmax import softmax_cycles
 from sim.cycle.two_layer import BlockSize, two_layer_cycles
 
-__all__ = ["Phase", "Work", "layer_bytes", "work_of"]
+__all__ = ["Phase", "Work", "heads_of", "layer_bytes", "work_of"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,9 +122,19 @@ def layer_bytes(config: Any, system: System) -> tuple[int, int]:
 # --- attention ---
 
 
+def heads_of(config: AttentionConfig) -> AttentionCycles:
+    """Every head in turn under the layer's own mask; rows of logic take as long as others."""
+    return _heads_of(replace(config, logic_rows=0))
+
+
+@functools.lru_cache(maxsize=16)
+def _heads_of(config: AttentionConfig) -> AttentionCycles:
+    return head_cycles(config, config.layer.queries, config.layer.keys, [None])
+
+
 def _attention(config: AttentionConfig) -> Work:
     layer, timing = config.layer, AttentionTiming(config)
-    found = head_cycles(config, layer.queries, layer.keys, [None])
+    found = heads_of(config)
     tiles, words = found.tiles // layer.heads, len(found.delivered) // layer.heads
     score, value = timing.score_sequencer.interval, timing.value_sequencer.interval
     of_keys = config.key_tiles * config.columns * config.groups

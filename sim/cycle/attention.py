@@ -117,6 +117,8 @@ class _Stretch:
         From where to where their moments lie, of each kind.
     scalars, dispatch
         What followed, relative to `done`.
+    after
+        The number of that state, once it was asked for.
     """
 
     first: int
@@ -126,6 +128,7 @@ class _Stretch:
     places: tuple[tuple[int, int], ...]
     scalars: tuple[int, ...]
     dispatch: DispatchState
+    after: int | None = None
 
 
 class _Run:
@@ -150,6 +153,11 @@ class _Run:
         self.value = Operand(sets, [count * config.columns * groups for count in tiles])
         self.dispatch = DispatchCycles(timing.dispatch, [job.tiles for job in jobs])
         self.commands = 0
+        self.place = 0, 0
+        """Job and row block that come next."""
+        self.states: dict[Hashable, int] = {}
+        self.copied: list[_Stretch] = []
+        """Row blocks that were repeated last, whose moments are still to be copied."""
         # Of the last command: seen by the score array's controller, as the two before it; and how
         # long that is busy.
         self.done = self.before = self.handed = self.handed_2 = -1
@@ -214,17 +222,23 @@ class _Run:
             return result
         result.loaded = max(self.query.full(0), self.key.full(0))
         known: dict[Hashable, _Stretch] = {}
-        count, rows = dispatch.count, True
+        count, clean = dispatch.count, True
+        before: _Stretch | None = None
         while self.commands < count:
-            key = self._key() if repeats and rows else None
-            same = known.get(key)
-            if key is not None and same is not None:
-                self._repeat(same)
+            if not repeats or not clean:
+                clean = self._lead()
                 continue
+            key = self._key(before)
+            same = known.get(key)
+            if same is not None:
+                self._repeat(same)
+                before = same
+                continue
+            self._copy()
             first, now, lengths = self.commands, self.done, self._lengths()
-            rows = self._lead()
-            if key is not None and rows:
-                known[key] = _Stretch(
+            clean, before = self._lead(), None
+            if clean:
+                known[key] = before = _Stretch(
                     first=first,
                     end=self.commands,
                     now=now,
@@ -233,6 +247,7 @@ class _Run:
                     scalars=self._scalars(self.done),
                     dispatch=dispatch.state(self.done),
                 )
+        self._copy()
         result.delivered = self.output.delivered
         return result
 
@@ -248,7 +263,7 @@ class _Run:
         whole = config.layer.row_numerics.needs_max
         done, before, handed, handed_before = self.done, self.before, self.handed, self.handed_2
         settled, free, far = self.settled, self.free, timing.far
-        n = dispatch.place[0]
+        n = self.place[0]
         loaded = max(self.query.full(n), self.key.full(self.kv_of[n]))
         while True:
             # A skid buffer holds two commands: the one before the last must have left. In front of
@@ -290,29 +305,43 @@ class _Run:
                 break
         self.done, self.before, self.handed, self.handed_2 = done, before, handed, handed_before
         self.settled, self.free = settled, free
+        if self.commands < dispatch.count:
+            self.place = dispatch.place
         return not command.refused
 
     # --- what repeats itself ---
 
-    def _key(self) -> Hashable:
+    def _key(self, before: "_Stretch | None") -> Hashable:
         """What decides all that the commands of the next row block do, in relative cycles."""
-        now, dispatch = self.done, self.dispatch
-        job, block = dispatch.place
-        kind, end = dispatch.rows(job).units[block]
+        job, block = self.place
+        units = self.dispatch.rows(job).units
+        kind, end = units[block]
         arriving: tuple[int, ...] = ()
         if block == 0:
+            self._copy()
             kept = self.kv_of[job] == self.kv_of[job - 1] if job else False
             loads = self.query.loads[job], self.key.loads[self.kv_of[job]]
-            arriving = (*dispatch.arriving(job), kept, *loads)
+            arriving = (*self.dispatch.arriving(job), kept, *loads)
         leaving = (0, False)
-        if end == len(dispatch.rows(job).units):
+        if end == len(units):
             leaving = self.jobs[job].queries % self.config.rows, self.jobs[job].keep
-        tails = []
+        # What follows a row block is the same each time.
+        state = before.after if before else None
+        if state is None:
+            self._copy()
+            state = self.states.setdefault(self._state(), len(self.states))
+            if before:
+                before.after = state
+        return kind, arriving, leaving, state
+
+    def _state(self) -> Hashable:
+        """All that the commands to come may wait for, relative to the last one."""
+        now, tails = self.done, []
         for cycles, last, delay in self.moments:
             # Not what is so long ago that nobody waits for it.
             first = bisect_right(cycles, now - delay, max(0, len(cycles) - last))
             tails.append(tuple([cycle - now for cycle in cycles[first:]]))
-        return kind, arriving, leaving, tuple(tails), self._scalars(now), dispatch.state(now)
+        return tuple(tails), self._scalars(now), self.dispatch.state(now)
 
     def _scalars(self, now: int) -> tuple[int, ...]:
         """Moments that are kept by themselves; what lies in the past is dated to now."""
@@ -329,18 +358,33 @@ class _Run:
 
     def _repeat(self, same: "_Stretch") -> None:
         """Come to the end of the next row block as an equal one came to its own."""
-        by = self.done - same.now
-        now = self.done = same.done + by
-        for moments, (first, end) in zip(self.repeated, same.places, strict=True):
-            moments += [cycle + by for cycle in moments[first:end]]
-        self.before, self.handed, self.handed_2, *later = (cycle + now for cycle in same.scalars)
+        copied = self.copied
+        if copied and copied[-1].end != same.first:
+            self._copy()
+        self.copied.append(same)
+        self.done += same.done - same.now
+        self.commands += same.end - same.first
+        job, block = self.place
+        units = self.dispatch.rows(job).units
+        end = units[block][1]
+        self.place = (job, end) if end < len(units) else (job + 1, 0)
+
+    def _copy(self) -> None:
+        """Copy the moments of the row blocks, one behind the other, that were repeated."""
+        if not self.copied:
+            return
+        first, last, now = self.copied[0], self.copied[-1], self.done
+        by = now - last.done
+        for moments, (begin, _), (_, end) in zip(
+            self.repeated, first.places, last.places, strict=True
+        ):
+            moments += [cycle + by for cycle in moments[begin:end]]
+        self.before, self.handed, self.handed_2, *later = (cycle + now for cycle in last.scalars)
         self.settled, self.free, self.value_settled, self.value_free, *later = later
         self.output.unfolded, self.output.idle = later
-        self.commands += same.end - same.first
         self.recorded = len(self.log_reads)
-        job, block = self.dispatch.place
-        place = job, self.dispatch.rows(job).units[block][1]
-        self.dispatch.repeat(same.first, same.end, by, same.dispatch, now, place)
+        self.dispatch.repeat(first.first, last.end, by, last.dispatch, now, self.place)
+        self.copied = []
 
     def _ring_room(self) -> int:
         """First cycle in which the score ring has a place for the next tile."""
