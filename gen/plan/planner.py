@@ -1,9 +1,9 @@
 """The planner: the fastest configuration of a description that fits a board."""
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, TypeVar
 
 from gen.boards import BOARDS, Board, board_of
 from gen.design import Design
@@ -17,6 +17,8 @@ from hw.prim.target import Target
 from spec import Accelerator, SpecError
 
 __all__ = ["Plan", "plan", "plan_cores"]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,11 +97,14 @@ def plan(
         There is no such board, a field breaks its rule, or nothing fits; then the text says what
         the configuration lacks that comes nearest, and on which board it would fit.
     """
-    board = board_of(board) if isinstance(board, str) else board
-    search = search_of(description, hardware or {}, board.chip.target)
-    choice = _Choice(name, search, board, bus)
-    choice.choose()
-    return choice.plan()
+
+    def planned(board: Board) -> Plan:
+        search = search_of(description, hardware or {}, board.chip.target)
+        choice = _Choice(name, search, board, bus)
+        choice.choose()
+        return choice.plan()
+
+    return _on_this_or_told(board, planned)
 
 
 def plan_cores(
@@ -119,25 +124,51 @@ def plan_cores(
     SpecError
         As for `plan`.
     """
+
+    def planned(board: Board) -> dict[str, Plan]:
+        choices = {
+            core: _Choice(
+                f"{name}:{core}",
+                search_of(description, (hardware or {}).get(core, {}), board.chip.target),
+                board,
+                "uart",
+                shared=number > 0,
+                kinds=tuple(kind_of(each).name for each in accelerator.cores.values()),
+            )
+            for number, (core, description) in enumerate(accelerator.cores.items())
+        }
+        queue = [*choices.values()]
+        for number, choice in enumerate(queue):
+            choice.before = queue[:number]
+            choice.after = [each.smallest.area for each in queue[number + 1 :]]
+            choice.choose()
+        return {core: choice.plan() for core, choice in choices.items()}
+
+    return _on_this_or_told(board, planned)
+
+
+class _NothingFitsError(SpecError):
+    """No configuration fits the board."""
+
+
+def _on_this_or_told(board: str | Board, planned: Callable[[Board], T]) -> T:
+    """What is planned for a board; if nothing fits, the error also names the nearest board."""
     board = board_of(board) if isinstance(board, str) else board
-    choices = {
-        core: _Choice(
-            f"{name}:{core}",
-            search_of(description, (hardware or {}).get(core, {}), board.chip.target),
-            board,
-            "uart",
-            shared=number > 0,
-            kinds=tuple(kind_of(each).name for each in accelerator.cores.values()),
-        )
-        for number, (core, description) in enumerate(accelerator.cores.items())
-    }
-    queue = [*choices.values()]
-    for number, choice in enumerate(queue):
-        choice.before = queue[:number]
-        choice.others = [each for each in queue if each is not choice]
-        choice.after = [each.smallest.area for each in queue[number + 1 :]]
-        choice.choose()
-    return {core: choice.plan() for core, choice in choices.items()}
+    try:
+        return planned(board)
+    except _NothingFitsError as refusal:
+        tried = {board.chip.name}
+        for other in sorted(BOARDS.values(), key=lambda each: each.chip.resources.logic_cells):
+            larger = other.chip.resources.logic_cells > board.chip.resources.logic_cells
+            if not larger or other.chip.name in tried:
+                continue
+            tried.add(other.chip.name)
+            try:
+                planned(other)
+            except SpecError:
+                continue
+            raise SpecError(f"{refusal}; the nearest board that holds it is {other.name}") from None
+        raise SpecError(f"{refusal}; no board that is known holds it") from None
 
 
 class _Choice:
@@ -162,8 +193,6 @@ class _Choice:
         self.shared, self.kinds = shared, kinds
         self.before: list[_Choice] = []
         """Cores on the same chip that have been chosen, and can give multipliers up."""
-        self.others: list[_Choice] = []
-        """All cores that are to be on the chip beside it."""
         self.after: list[Area] = []
         """What those take at least that have not been."""
         self.candidates = search.ranked()
@@ -181,7 +210,7 @@ class _Choice:
             while preferred := self._preferred(number):
                 if self._taken(preferred):
                     return
-        raise SpecError(self._refusal())
+        raise _NothingFitsError(self._refusal())
 
     def _preferred(self, first: int) -> list[tuple[int, Candidate]]:
         """Those about as fast as the fastest from a candidate on, as far as they may fit.
@@ -348,22 +377,13 @@ class _Choice:
             self.hopeless[description] = smallest, lacking
 
     def _refusal(self) -> str:
-        """What lacks whatever comes nearest, and the smallest board that has it."""
+        """What whatever comes nearest lacks."""
         found = [*self.hopeless.values()] or self.refused
         nearest, overflow = min(found, key=lambda each: (each[1].share, each[0].size))
         nearest = self.search.settled(nearest)
         overflow = self._overflow(self._built(nearest).area) or overflow
         text = f"--board {self.board.name}: {self.name} does not fit: "
-        text += f"{nearest.label} would take {overflow}"
-        cells = self.board.chip.resources.logic_cells
-        for other in sorted(BOARDS.values(), key=lambda each: each.chip.resources.logic_cells):
-            if other.chip.resources.logic_cells > cells:
-                design = Design.of(self.name, nearest.description, **nearest.hardware)
-                parts = [(self, design), *((each, each.smallest.design) for each in self.others)]
-                areas = (built_on(other, d, c.bus, shared=c.shared).area for c, d in parts)
-                if overflow_of(sum(areas, Area()), other.chip) is None:
-                    return f"{text}; the nearest board that holds it is {other.name}"
-        return f"{text}; no board that is known holds it"
+        return f"{text}{nearest.label} would take {overflow}"
 
 
 def _each(one: Any, other: Any, join: Any) -> Resources:
