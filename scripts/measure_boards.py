@@ -51,23 +51,18 @@ HEAD = """\
 Measured by `python -m scripts.measure_boards`: each preset as `python -m fpga.build PRESET --board
 BOARD` builds it, link, clock and reset included, in the tools of `requirements.lock`. Seeds:
 {seeds}. *Planned*: what `gen.plan`'s area model says of the same configuration. *Clock* is what the
-build asked for, the plan's unless a higher one was tried. On iCE40 a logic cell holds a table and
-a register.
+build asked for, the plan's unless a higher one was tried; in bold where a seed meets it. On iCE40 a
+logic cell holds a table and a register.
 
 | board | preset | taken | of | planned | clock | MHz by seed |
 |---|---|---|---|---|---|---|
 """
 
 NOTE = """
-The 85F was asked for 128 MHz, at which a dense layer of 8 × 1024 × 64 takes 16 G MAC a second:
-the second seed meets it, so `python -m fpga.build accelerator_ulx3s_85f --board ulx3s_85f --clock
-128 --seeds 2` does. Seeds differ by half, because a chip that is so full spreads what belongs
-together: the first and the third are limited by a failed run's flag on its way to the adapters of
-rows, four levels of logic on 7 and 9 ns of wires. A register there is the next step. The 85F was
-placed with the butterfly core's weights in 24 block RAMs; they lie in 32 again, since a split
-memory cost that core its 180 MHz. The plan asks for 100 MHz. Seeds of the other boards were
-placed for the clock in the table, which all meet. ECPIX-5 and OrangeCrab are built by the same
-command for the same chips at speed grade 8; their clocks were not measured.
+The 85F is asked for more than its plan's clock, by `--clock 128`: from 126 MHz on a dense layer
+of 8 × 1024 × 64 takes 16 G MAC a second ([layers.md](layers.md)). `python -m fpga.build PRESET
+--board BOARD --clock 128 --seeds 3` tries three seeds and keeps the best. They differ because a
+chip that is so full spreads what belongs together; which path is the slowest differs too.
 """
 
 
@@ -103,11 +98,18 @@ def measure(
     taken = ", ".join(f"{each['used']} {each['resource']}" for each in parts)
     there = ", ".join(str(each["available"]) for each in parts)
     plan = ", ".join(str(getattr(area, SHOWN[each["resource"]])) for each in parts)
-    told = " / ".join(f"{clock:.1f}" if clock != "none" else clock for clock in clocks)
+    told = " / ".join(_shown(clock, float(best["asked"])) for clock in clocks)
     return (
         f"| {board} | {preset} | {taken} | {there} | {plan} | {best['asked']} | {told} |\n",
         f"- {preset} on {board}: {best['path']}\n",
     )
+
+
+def _shown(clock: float | str, asked: float) -> str:
+    """A seed's clock, in bold if it meets what was asked for."""
+    if isinstance(clock, str):
+        return clock
+    return f"**{clock:.1f}**" if clock >= asked else f"{clock:.1f}"
 
 
 def _planned(design: Design, board: str) -> Area:
