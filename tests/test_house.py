@@ -17,6 +17,7 @@ MOST_LINES = 400
 
 LONG = {
     "hw/bus/executor.py": "the states of one machine around one shift register",
+    "sim/cycle/attention.py": "the twin of one schedule, whose parts read each other's moments",
     "tests/formal/test_dispatch_units.py": "the harnesses share their tables of proofs and faults",
 }
 """Files of more lines, and why they stay whole."""

@@ -11,7 +11,8 @@ from gen.devices import Resources
 from gen.kinds import kind_of
 from gen.plan.area import Area
 from gen.plan.building import LINK, Built, Overflow, built_on, most_of, overflow_of
-from gen.plan.search import Candidate, Search, search_of
+from gen.plan.candidates import Candidate, Search
+from gen.plan.search import search_of
 from gen.plan.work import Work, work_of
 from hw.prim.target import Target
 from spec import Accelerator, SpecError

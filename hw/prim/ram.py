@@ -190,18 +190,12 @@ class Ram(wiring.Component):
         m = Module()
         ranks = self.config.write_registers - 1
         m.submodules.late = late = Ram(replace(self.config, write_registers=ranks))
-        address = Signal.like(self.write.address, reset_less=True, name="write_address")
-        data = Signal.like(self.write.data, reset_less=True, name="write_data")
-        enable = Signal(name="write_enable")
-        m.d.sync += [
-            enable.eq(self.write.enable),
-            address.eq(self.write.address),
-            data.eq(self.write.data),
-        ]
+        for name in ("enable", "address", "data"):
+            told = getattr(self.write, name)
+            kept = Signal.like(told, reset_less=name != "enable", name=f"write_{name}")
+            m.d.sync += kept.eq(told)
+            m.d.comb += getattr(late.write, name).eq(kept)
         m.d.comb += [
-            late.write.enable.eq(enable),
-            late.write.address.eq(address),
-            late.write.data.eq(data),
             late.read.address.eq(self.read.address),
             self.read.data.eq(late.read.data),
         ]

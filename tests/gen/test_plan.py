@@ -390,17 +390,3 @@ def test_a_score_ring_that_a_row_block_overflows_is_refused_with_the_number_that
         "gen.plan: error: with arrays of 16 x 16 a row block sees 64 tiles, more than the score "
         "ring's score_tiles = 2; --set score_tiles=64 holds them"
     ]
-
-
-def test_a_score_ring_that_the_user_sets_leaves_the_arrays_whose_row_blocks_it_holds():
-    outcome = command(
-        "gen.plan", "attention_tiny", "--board", "ulx3s_25f", "--json", "--set", "score_tiles=4"
-    )
-    assert json.loads(outcome.out)["configuration"]["columns"] == 16
-
-
-@pytest.mark.parametrize("board", ["icebreaker", "ulx3s_25f", "ecpix5_45f"])
-def test_the_nearest_board_holds_all_cores(board):
-    outcome = command("gen.plan", "accelerator_ulx3s_85f", "--board", board)
-    assert outcome.code == 2
-    assert outcome.err.endswith("the nearest board that holds it is ulx3s_85f\n")
