@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gen.devices import ECP5_25F, ECP5_45F, ECP5_85F, ICE40_HX8K, ICE40_UP5K, Chip
+from gen.devices import ECP5_25F, ECP5_45F_5G, ECP5_85F, ECP5_85F_5G, ICE40_HX8K, ICE40_UP5K, Chip
 from spec.errors import SpecError, nearest_word
 
 __all__ = ["BOARDS", "Board", "board_of"]
@@ -110,7 +110,7 @@ BOARDS = {
         Board(
             name="ecpix5_85f",
             title="ECPIX-5, ECP5-85F",
-            chip=ECP5_85F,
+            chip=ECP5_85F_5G,
             platform="ecpix5.ECPIX585Platform",
             baud=FT2232H,
             loader=("--board", "ecpix5"),
@@ -119,7 +119,7 @@ BOARDS = {
         Board(
             name="ecpix5_45f",
             title="ECPIX-5, ECP5-45F",
-            chip=ECP5_45F,
+            chip=ECP5_45F_5G,
             platform="ecpix5.ECPIX545Platform",
             baud=FT2232H,
             loader=("--board", "ecpix5"),

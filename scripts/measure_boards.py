@@ -51,8 +51,8 @@ HEAD = """\
 Measured by `python -m scripts.measure_boards`: each preset as `python -m fpga.build PRESET --board
 BOARD` builds it, link, clock and reset included, in the tools of `requirements.lock`. Seeds:
 {seeds}. *Planned*: what `gen.plan`'s area model says of the same configuration. *Clock* is what the
-build asked for, the plan's unless a higher one was tried; in bold where a seed meets it. On iCE40 a
-logic cell holds a table and a register.
+build asked for, the plan's then unless a higher one was tried; in bold where a seed meets it. On
+iCE40 a logic cell holds a table and a register.
 
 | board | preset | taken | of | planned | clock | MHz by seed |
 |---|---|---|---|---|---|---|
