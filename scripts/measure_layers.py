@@ -47,12 +47,12 @@ the arrays and the registers' {overhead} cycles included; every head has keys of
 keep up, as they do on AXI. **Over a serial line they do not**: at 3 Mbaud a layer of 8 × 1024 × 64
 takes {seconds:.1f} s to send, and the counter then says how long the core waited.
 
-*Clock*: what builds ask for, and meet (boards.md): `accelerator_ulx3s_85f`, two cores and the link,
-with `--clock 128 --seeds 2`, of which the second meets it; `attention_25f` with any seed, unasked.
-The 8 × 8 attention core alone reaches {alone} MHz
-(attention_area.md). The 25F's mask is causal; its layer without one is what its arrays would do.
-An ECPIX-5 with an 85F is as a ULX3S with one. A UP5K has no room for attention with a link, an HX8K
-for 16 keys. *NumPy*: float32 matrix products and softmax on {cpu}, the best of {repeats} runs.
+*Clock*: what every seed of boards.md reaches, as a PLL makes it: `accelerator_ulx3s_85f`, two cores
+and the link, on the 85F of a ULX3S and on the faster one of an ECPIX-5; `attention_25f`. A build
+that names no clock asks for less, nine tenths of what was met. The 8 × 8 attention core alone
+reaches {alone} MHz on the slower chip (attention_area.md). The 25F's mask is causal; its layer
+without one is what its arrays would do. A UP5K has no room for attention with a link, an HX8K for
+16 keys. *NumPy*: float32 matrix products and softmax on {cpu}, the best of {repeats} runs.
 *RISC-V*: software on a soft core at {mhz} MHz, two loads, a product and a sum a MAC. No loop, no
 wait for a memory, no softmax is counted, so that its true time is longer. *PicoRV32* takes {pico}
 cycles for them by the table in its documentation: 5 a load, 40 a MUL, 3 a sum of registers
@@ -66,20 +66,23 @@ any core that issues one instruction a cycle, as the five stages of VexRiscv can
 """
 
 TAIL = """
-Aim for the ULX3S 85F: at least {aim:g} G MAC a second on the dense layer of 8 heads. At its board's
-clock it is {found:.1f}: {verdict}. At the {alone} MHz of the attention core alone it would be
-{core:.1f}.
+Aim for the ULX3S 85F: at least {aim:g} G MAC a second on the dense layer of 8 heads. At the clock
+that every seed reaches it is {found:.1f}: {verdict}. At the {alone} MHz of the attention core alone
+it would be {core:.1f}.
 """
 
 AIM = 16.0
 
 
 SUBJECTS = (
-    ("ulx3s_85f", "accelerator_ulx3s_85f", Fraction(128)),
-    ("ulx3s_25f", "attention_25f", None),
+    ("ulx3s_85f", "accelerator_ulx3s_85f", Fraction("122.8")),
+    ("ecpix5_85f", "accelerator_ulx3s_85f", Fraction("166.6")),
+    ("ulx3s_25f", "attention_25f", Fraction(150)),
 )
-"""Boards, what is built for them, whose attention core holds such a layer, and the clock: the
-plan's, or one that some seed of boards.md meets."""
+"""Boards, what is built for them, whose attention core holds such a layer, and the clock that the
+slowest seed of boards.md reaches."""
+
+AIMED = SUBJECTS[0][0]
 
 
 class Build(NamedTuple):
@@ -166,8 +169,8 @@ def main() -> None:
                 soft = macs * RISCV_CYCLES / RISCV_MHZ / 1e6
                 pico = macs * PICORV32_CYCLES / RISCV_MHZ / 1e6
                 rate = macs / seconds / 1e9
-                if (heads, tokens) == dense and not masked:
-                    sustained = max(sustained, rate)
+                if (heads, tokens) == dense and not masked and build.board == AIMED:
+                    sustained = rate
                 rows += (
                     f"| {heads} × {tokens} × {DIMS} | {'causal' if masked else 'none'} | "
                     f"{build.board} | {build.arrays} | "
