@@ -75,9 +75,9 @@ AIM = 16.0
 
 
 SUBJECTS = (
-    ("ulx3s_85f", "accelerator_ulx3s_85f", Fraction("122.8")),
-    ("ecpix5_85f", "accelerator_ulx3s_85f", Fraction("166.6")),
-    ("ulx3s_25f", "attention_25f", Fraction(150)),
+    ("ulx3s_85f", "accelerator_ulx3s_85f", Fraction("122.5")),
+    ("ecpix5_85f", "accelerator_ulx3s_85f", Fraction(166)),
+    ("ulx3s_25f", "attention_25f", Fraction(152)),
 )
 """Boards, what is built for them, whose attention core holds such a layer, and the clock that the
 slowest seed of boards.md reaches."""
