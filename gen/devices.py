@@ -105,7 +105,7 @@ def _ecp5(
 ECP5_25F = _ecp5("LFE5U-25F", 24288, 28, 56, 122)
 ECP5_85F = _ecp5("LFE5U-85F", 83640, 156, 208, 122)
 # At speed grade 8; the clocks of what is alone are those of grade 6.
-ECP5_45F_5G = _ecp5("LFE5UM5G-45F", 43848, 72, 108, 166, ("build",))
+ECP5_45F_5G = _ecp5("LFE5UM5G-45F", 43848, 72, 108, 200)
 ECP5_85F_5G = _ecp5("LFE5UM5G-85F", 83640, 156, 208, 166)
 ICE40_UP5K = Chip(
     name="iCE40UP5K",

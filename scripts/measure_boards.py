@@ -63,6 +63,9 @@ The 85F is asked for more than its plan's clock, by `--clock 128`: from 126 MHz 
 of 8 × 1024 × 64 takes 16 G MAC a second ([layers.md](layers.md)). `python -m fpga.build PRESET
 --board BOARD --clock 128 --seeds 3` tries three seeds and keeps the best. They differ because a
 chip that is so full spreads what belongs together; which path is the slowest differs too.
+
+Not yet: the OrangeCrab; and the ulx3s_25f's row is of the adapters of rows before they had
+registers of their own.
 """
 
 
