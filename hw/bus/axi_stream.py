@@ -72,16 +72,21 @@ class RowsConfig:
         )
 
     @property
-    def plan_shape(self) -> StructLayout:
-        """What a run will bring: counts less one, and the index of a row's last element's lane."""
+    def counts_shape(self) -> StructLayout:
+        """Transfers of a row, rows of a set, sets; each less one."""
         return StructLayout(
             {
                 "transfers": range(self.transfers),
                 "rows": range(self.rows),
                 "sets": range(self.sets),
-                "tail": range(self.lanes if self.ragged else 1),
             }
         )
+
+    @property
+    def plan_shape(self) -> StructLayout:
+        """What a run will bring: the counts, and the index of a row's last element's lane."""
+        tail = range(self.lanes if self.ragged else 1)
+        return StructLayout({**self.counts_shape.members, "tail": tail})
 
 
 def _kept(config: RowsConfig, tail: Value) -> Value:
@@ -153,7 +158,7 @@ class RowIn(wiring.Component):
         # For proofs to refer to: what is left; whether the next transfer ends a row, and which
         # elements it brings; a fault that `failed` has not answered yet; that what comes is
         # dropped, a register here, as `failed` comes from far away.
-        self.left: Any = Signal(config.plan_shape)
+        self.left: Any = Signal(config.counts_shape)
         self.row_due, self.wanted = Signal(), Signal(config.lanes)
         self.spoilt, self.drops = Signal(), Signal()
         self.skid = SkidBuffer(SkidBufferConfig(shape=config.word_shape))
@@ -185,7 +190,10 @@ class RowIn(wiring.Component):
                 with m.If(left.sets == 0):
                     m.d.sync += self.active.eq(0)
         with m.If(self.begin):
-            m.d.sync += [self.active.eq(1), left.eq(self.plan)]
+            m.d.sync += self.active.eq(1)
+            m.d.sync += [
+                left[name].eq(self.plan[name]) for name in self.config.counts_shape.members
+            ]
         with m.If(given | self.begin):
             whole = (1 << self.config.lanes) - 1
             wanted = Mux(due_next, _kept(self.config, self.plan.tail), whole)
