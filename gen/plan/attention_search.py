@@ -60,7 +60,7 @@ class AttentionSearch(Search):
                             "buffers": buffers,
                         }
                         config = AttentionConfig(layer=layer, **hardware)
-                        yield self._candidate(config, share, fullest)
+                        yield self._candidate(config, hardware, share, fullest)
 
     def ranked(self) -> list[Candidate]:
         """The fastest first; those of narrower weights, which help iCE40 only, after all others."""
@@ -99,16 +99,11 @@ class AttentionSearch(Search):
         share = float(np.mean(found)) / coarse.key_tiles
         return share, float(np.max(found)) / coarse.key_tiles
 
-    def _candidate(self, config: AttentionConfig, share: float, fullest: float) -> Candidate:
+    def _candidate(
+        self, config: AttentionConfig, hardware: Mapping[str, Any], share: float, fullest: float
+    ) -> Candidate:
         layer, dims = config.layer, config.layer.head_dim
         products = config.rows * (config.columns + config.value_columns)
-        hardware = {
-            **self.fixed,
-            "rows": config.rows,
-            "columns": config.columns,
-            "value_columns": config.value_columns,
-            "buffers": config.buffers,
-        }
         # Keys and values are loaded once a head of theirs.
         pace = _pace(config)
         of_keys = config.key_tiles * max(dims, config.columns * config.groups)
