@@ -89,13 +89,6 @@ class RowsConfig:
         return StructLayout({**self.counts_shape.members, "tail": tail})
 
 
-def _kept(config: RowsConfig, tail: Value) -> Value:
-    """Lanes up to and with `tail`; all if rows are never ragged."""
-    if not config.ragged:
-        return Const((1 << config.lanes) - 1, config.lanes)
-    return Cat(tail >= lane for lane in range(config.lanes))
-
-
 class RowIn(wiring.Component):
     """Takes the rows of a run from the bus, checks their form, and gives them to a core.
 
@@ -194,10 +187,14 @@ class RowIn(wiring.Component):
             m.d.sync += [
                 left[name].eq(self.plan[name]) for name in self.config.counts_shape.members
             ]
+        whole = (1 << self.config.lanes) - 1
         with m.If(given | self.begin):
-            whole = (1 << self.config.lanes) - 1
-            wanted = Mux(due_next, _kept(self.config, self.plan.tail), whole)
-            m.d.sync += [row_due.eq(due_next), self.wanted.eq(wanted)]
+            m.d.sync += row_due.eq(due_next)
+            if self.config.ragged:
+                tail = Cat(self.plan.tail >= lane for lane in range(self.config.lanes))
+                m.d.sync += self.wanted.eq(Mux(due_next, tail, whole))
+        if not self.config.ragged:
+            m.d.comb += self.wanted.eq(whole)
         spoils = self._judge(m, taken & ~drop)
         m.d.sync += [
             self.spoilt.eq(spoils | (self.spoilt & ~self.failed)),
