@@ -117,15 +117,15 @@ class LoadGate(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """Count the jobs; remember for every stream whether its last word was its mask's last."""
         m = Module()
-        # Each is one less than it means, so that its sign says "none": jobs that run, and jobs
-        # that may yet be started.
+        # Jobs that run, one less than it means, so that its sign says "none". Starts and ends come
+        # from far away: they choose between sums that are there.
         running = Signal(range(-1, MAX_JOBS), init=-1)
-        spare = Signal(range(-1, MAX_JOBS), init=MAX_JOBS - 1)
-        none, full = running[-1], spare[-1]
-        m.d.sync += [
-            running.eq(running + self.start - self.done),
-            spare.eq(spare + self.done - self.start),
-        ]
+        full = Signal()
+        none = running[-1]
+        with m.If(self.start & ~self.done):
+            m.d.sync += [running.eq(running + 1), full.eq(running == MAX_JOBS - 2)]
+        with m.Elif(self.done & ~self.start):
+            m.d.sync += [running.eq(running - 1), full.eq(0)]
 
         complete = Signal(len(self.streams))
         for k in range(len(self.streams)):

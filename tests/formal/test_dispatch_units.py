@@ -411,7 +411,7 @@ def gate(unit: type[LoadGate] = LoadGate) -> Proof:
         Assume(dut.source < len(config.sources), "a source there is"),
         Assert((running >= 0) & (running <= MAX_JOBS), "counts every job"),
         Assert(state["running"] == running - 1, "counts as here"),
-        Assert(state["spare"] == MAX_JOBS - 1 - running, "and what may be started"),
+        Assert(state["full"] == (running == MAX_JOBS), "and that no more may be started"),
         Assert(~dut.open | ((running == 0) & ~dut.start), "no word while a mask is in use"),
     ]
     for k, name in enumerate(dut.streams):
