@@ -302,7 +302,8 @@ def _join_factors(m: Module, timing: AttentionTiming, parts: _Parts, factors: An
     """Keep the rows' factors until their sums come, and pass both to the normaliser."""
     m.submodules.factors = memory = Ram(timing.factors)
     depth, rows = timing.factors.depth, timing.config.rows
-    write_at, block = Signal(range(depth)), Signal(range(depth // rows))
+    write_at = Signal(range(depth))
+    block = Signal(range(depth // rows))
     with m.If(factors.valid):
         m.d.sync += write_at.eq(Mux(write_at == depth - 1, 0, write_at + 1))
     sums = parts.values.o

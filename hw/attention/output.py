@@ -270,12 +270,17 @@ class Output(wiring.Component):
 
         # Walk: the sign of `now.more` says that this row is the last. Registers tell what ends with
         # the next word.
-        active, single = Signal(), Signal()
+        active = Signal()
+        single = Signal()
         now = Signal(config.unit_shape, reset_less=True)
-        group, row = Signal(range(config.groups)), Signal(range(config.rows))
+        group = Signal(range(config.groups))
+        row = Signal(range(config.rows))
         read_slot = Signal(slot_bits)
-        group_end, final, issue = Signal(), Signal(), Signal()
-        begin, can_begin = Signal(), Signal()
+        group_end = Signal()
+        final = Signal()
+        issue = Signal()
+        begin = Signal()
+        can_begin = Signal()
         m.d.comb += [
             issue.eq(active & queue.grant),
             can_begin.eq(units.payload.skip | ~self.whole[-1]),

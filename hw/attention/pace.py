@@ -52,7 +52,9 @@ class Pace(wiring.Component):
         # Its sign says that at most one cycle is left, and stops it.
         left = Signal(signed(self.interval.bit_length() + 1), init=-1)
         settling = Signal(range(SETTLE - DECISION))
-        settled, settles, opened = Signal(init=1), Signal(), Signal(init=1)
+        settled = Signal(init=1)
+        settles = Signal()
+        opened = Signal(init=1)
         m.d.comb += self.open.eq(opened)
         m.d.comb += settles.eq(~self.released & ~self.ends & (settled | (settling == 1)))
         m.d.sync += [

@@ -183,7 +183,8 @@ class ScoreArray(wiring.Component):
         log2_row_words = config.row_words.bit_length() - 1
         m.submodules.rows = rows = Memory(shape=len(sums), depth=max(2, config.rows), init=[])
         write, read = rows.write_port(), rows.read_port(domain="comb")
-        begins, read_row = Signal(), Signal(range(max(2, config.rows)))
+        begins = Signal()
+        read_row = Signal(range(max(2, config.rows)))
         shift = Signal(len(sums), name="row_shift", reset_less=True)
         m.d.comb += [write.en.eq(coming[0]), write.addr.eq(coming[1]), write.data.eq(sums)]
         m.d.comb += read.addr.eq(read_row)

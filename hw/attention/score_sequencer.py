@@ -181,10 +181,13 @@ class ScoreSequencer(wiring.Component):
         # What allows it is looked at a cycle before that. It ends by nothing but a start or a
         # finish, and the next of these is at least LEAST_INTERVAL cycles away.
         m.submodules.pace = pace = Pace(self.config.interval)
-        able, able_tile = Signal(), Signal()
+        able = Signal()
+        able_tile = Signal()
         operands = self.query_full & self.key_full & self.i_head.valid & self.log_room
         m.d.sync += [able.eq(operands), able_tile.eq(operands & self.room)]
-        start, finish, ends = Signal(), self.finish, Signal()
+        start = Signal()
+        finish = self.finish
+        ends = Signal()
         decides = held.o.valid & pace.open & ~done
         m.d.sync += [
             start.eq(decides & ~command.none & able_tile),
@@ -245,8 +248,10 @@ class ScoreSequencer(wiring.Component):
         dims = self.config.attention.layer.head_dim
         read = self.o_read.payload
         # What was decided, from registers.
-        started, finished = Signal(), Signal()
-        tile, keep = Signal.like(held, reset_less=True), Signal(reset_less=True)
+        started = Signal()
+        finished = Signal()
+        tile = Signal.like(held, reset_less=True)
+        keep = Signal(reset_less=True)
         m.d.sync += [
             started.eq(start),
             finished.eq(finish),
@@ -254,8 +259,10 @@ class ScoreSequencer(wiring.Component):
             keep.eq(self.i_head.payload.keep),
         ]
         left = Signal(unsigned(Shape.cast(range(dims)).width))
-        active, last = Signal(), Signal()
-        ending, keeping = Signal(), Signal()
+        active = Signal()
+        last = Signal()
+        ending = Signal()
+        keeping = Signal()
         m.d.comb += [
             self.o_read.valid.eq(active),
             read.last.eq(last),

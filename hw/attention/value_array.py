@@ -202,7 +202,8 @@ class ValueArray(wiring.Component):
         """Count the rows from the cycle after a group's last key, and the groups."""
         config, payload = self.config, self.i.payload
         groups, rows = range(config.groups), range(config.rows)
-        burst = _Burst(Signal(), Signal(rows), Signal(groups), Signal(), Signal())
+        shapes = {"active": 1, "row": rows, "group": groups, "first_tile": 1, "last_tile": 1}
+        burst = _Burst(**{f: Signal(shape, name=f"burst_{f}") for f, shape in shapes.items()})
         next_group = Signal(groups)
         with m.If(self.i.valid & payload.last_key):
             m.d.sync += [

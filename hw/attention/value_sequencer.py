@@ -132,13 +132,16 @@ class ValueSequencer(wiring.Component):
         # What allows it is looked at a cycle before that. It ends by nothing but a start or a
         # finish, and the next of these is at least LEAST_INTERVAL cycles away.
         m.submodules.pace = pace = Pace(self.config.interval)
-        able, able_last, able_end = Signal(), Signal(), Signal()
+        able = Signal()
+        able_last = Signal()
+        able_end = Signal()
         m.d.sync += [
             able.eq(self.value_full & self.ready),
             able_last.eq(self.value_full & self.ready & self.room),
             able_end.eq(self.value_full & self.room),
         ]
-        start, finish = Signal(), Signal()
+        start = Signal()
+        finish = Signal()
         decides = held.o.valid & pace.open & ~done
         m.d.sync += [
             start.eq(decides & record.data & Mux(record.last, able_last, able)),
@@ -152,7 +155,8 @@ class ValueSequencer(wiring.Component):
         m.d.sync += [self.take.eq(start), self.take_room.eq(start & record.last)]
 
         # What was decided, from registers.
-        started, described = Signal(), Signal()
+        started = Signal()
+        described = Signal()
         tile = Signal.like(held.o.payload, reset_less=True)
         m.d.sync += [
             started.eq(start),
@@ -193,10 +197,14 @@ class ValueSequencer(wiring.Component):
         record = tile.record
         groups, columns, cycles = attention.groups, attention.columns, self.config.pass_cycles
         read = self.o_read.payload
-        active, ending, keep = Signal(), Signal(), Signal()
-        step, group = Signal(range(cycles)), Signal(range(groups))
+        active = Signal()
+        ending = Signal()
+        keep = Signal()
+        step = Signal(range(cycles))
+        group = Signal(range(groups))
         group_at = Signal(config.read_shape["value"].shape, reset_less=True)
-        last_step, last_group = Signal(), Signal()
+        last_step = Signal()
+        last_group = Signal()
         m.d.comb += [
             last_step.eq(step == cycles - 1),
             last_group.eq(group == groups - 1),

@@ -118,12 +118,14 @@ class WeightTiles(wiring.Component):
             settled = later
         # Both count one less than they mean, so that the sign alone says "none".
         count = signed(config.tiles.bit_length() + 1)
-        spare, waiting = Signal(count, init=config.tiles - 1), Signal(count, init=-1)
+        spare = Signal(count, init=config.tiles - 1)
+        waiting = Signal(count, init=-1)
         for level, up, down in ((spare, self.free, self.start), (waiting, settled, self.take)):
             m.d.sync += level.eq(level + Cat(up ^ down, down & ~up).as_signed())
         m.d.comb += [self.room.eq(~spare[-1]), self.ready.eq(~waiting[-1])]
 
-        write_slot, read_slot = Signal(slots), Signal(slots)
+        write_slot = Signal(slots)
+        read_slot = Signal(slots)
         with m.If(self.i.valid & self.i.payload.end):
             m.d.sync += write_slot.eq(write_slot + 1)
         with m.If(self.free):

@@ -51,8 +51,10 @@ class AccessSwitch(wiring.Component):
         self.ports: list[Any] = [getattr(self, f"o_{k}") for k in range(count)]
         self.ask: Any = Signal(request_shape(self.address_bits), reset_less=True)
         self.idle = Signal(init=1)
-        self.asking, self.hearing = Signal(count), Signal(count)
-        self.nobody, self.answered = Signal(), Signal()
+        self.asking = Signal(count)
+        self.hearing = Signal(count)
+        self.nobody = Signal()
+        self.answered = Signal()
 
     def elaborate(self, platform: object) -> Module:
         """Hold the request, then the answer."""

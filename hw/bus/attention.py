@@ -88,7 +88,8 @@ class AttentionSystem(System):
     def _plan(self, m: Module, control: Any, rows: dict[str, Any]) -> None:
         """What the lengths make of each stream. Settings are still from before begin to the end."""
         config, layer = self.config, self.config.layer
-        queries, keys = Signal(range(layer.queries)), Signal(range(layer.keys))
+        queries = Signal(range(layer.queries))
+        keys = Signal(range(layer.keys))
         heads = Signal(range(self.inputs["q"].sets))
         m.d.sync += [
             queries.eq(control.queries.count - 1),
@@ -113,7 +114,8 @@ class AttentionSystem(System):
         if "columns" in rows:
             m.d.comb += rows["columns"].plan.rows.eq(keys)
         if "bitmap" in rows:
-            tokens, some = Signal.like(control.token_tiles.count), Signal()
+            tokens = Signal.like(control.token_tiles.count)
+            some = Signal()
             m.d.sync += [
                 tokens.eq(control.token_tiles.count - some),
                 some.eq(control.token_tiles.count.any()),
@@ -134,8 +136,10 @@ class AttentionSystem(System):
             **({"batch": control.batch.index} if layer.batches > 1 else {}),
             **self._mask(control),
         }
-        issuing, needs = Signal(), Signal()
-        head, left = Signal(range(layer.heads)), Signal(range(self.inputs["q"].sets))
+        issuing = Signal()
+        needs = Signal()
+        head = Signal(range(layer.heads))
+        left = Signal(range(self.inputs["q"].sets))
         # A head is the last to use its keys and values if it is its group's last, or the run's.
         final = Array(Const(h % layer.groups == layer.groups - 1) for h in range(layer.heads))[head]
         keep = ~final & (left != 0)

@@ -59,11 +59,18 @@ class AxiLite(wiring.Component):
 
     def __init__(self):
         super().__init__({"bus": In(AxiLiteSignature()), "access": Out(AccessSignature())})
-        self.has_aw, self.has_w, self.has_ar = Signal(), Signal(), Signal()
-        self.asking, self.waiting, self.writing = Signal(), Signal(), Signal()
-        self.has_b, self.has_r = Signal(), Signal()
-        self.write_address, self.read_address = Signal(ADDRESS_BITS), Signal(ADDRESS_BITS)
-        self.data, self.strobe = Signal(WORD_BITS), Signal(4)
+        self.has_aw = Signal()
+        self.has_w = Signal()
+        self.has_ar = Signal()
+        self.asking = Signal()
+        self.waiting = Signal()
+        self.writing = Signal()
+        self.has_b = Signal()
+        self.has_r = Signal()
+        self.write_address = Signal(ADDRESS_BITS)
+        self.read_address = Signal(ADDRESS_BITS)
+        self.data = Signal(WORD_BITS)
+        self.strobe = Signal(4)
 
     def elaborate(self, platform: object) -> Module:
         """Hold what comes on each channel; ask when a request is whole; hold its answer."""
@@ -108,7 +115,8 @@ class AxiLite(wiring.Component):
             with m.Else():
                 m.d.sync += self.has_ar.eq(0)
         answer = Mux(response.payload.error, SLVERR, OKAY)
-        b, r = Signal(2), Signal(WORD_BITS + 2)
+        b = Signal(2)
+        r = Signal(WORD_BITS + 2)
         with m.If(self.has_b & bus.b.ready):
             m.d.sync += self.has_b.eq(0)
         with m.If(self.has_r & bus.r.ready):

@@ -152,8 +152,10 @@ class RowIn(wiring.Component):
         # elements it brings; a fault that `failed` has not answered yet; that what comes is
         # dropped, a register here, as `failed` comes from far away.
         self.left: Any = Signal(config.counts_shape)
-        self.row_due, self.wanted = Signal(), Signal(config.lanes)
-        self.spoilt, self.drops = Signal(), Signal()
+        self.row_due = Signal()
+        self.wanted = Signal(config.lanes)
+        self.spoilt = Signal()
+        self.drops = Signal()
         self.skid = SkidBuffer(SkidBufferConfig(shape=config.word_shape))
 
     def elaborate(self, platform: object) -> Module:
@@ -163,7 +165,9 @@ class RowIn(wiring.Component):
         m.submodules.skid = skid = self.skid
         connect(m, skid.o, flipped(self.o))
         taken = self.i.valid & self.i.ready
-        given, set_due, due_next = Signal(), Signal(), Signal()
+        given = Signal()
+        set_due = Signal()
+        due_next = Signal()
         m.d.comb += [
             given.eq(skid.i.valid & skid.i.ready),
             due_next.eq(Mux(self.begin | row_due, self.plan.transfers == 0, left.transfers == 1)),
@@ -306,8 +310,11 @@ class RowOut(wiring.Component):
         )
         # For proofs to refer to: what is left; that what comes is dropped; the state of a row on
         # the bus: it is open, and must be ended there because the rest of it was dropped.
-        self.left, self.more = Signal(range(config.sets)), Signal()
-        self.drops, self.open, self.torn = Signal(), Signal(), Signal()
+        self.left = Signal(range(config.sets))
+        self.more = Signal()
+        self.drops = Signal()
+        self.open = Signal()
+        self.torn = Signal()
         self.skid = SkidBuffer(SkidBufferConfig(shape=config.packet_shape))
 
     def elaborate(self, platform: object) -> Module:

@@ -126,7 +126,8 @@ class ButterflySystem(System):
         """What the size makes of each stream. Settings are still from before begin to the end."""
         config, most = self.config, self.config.butterfly.stages
         last = Signal(most)
-        vectors, stages = Signal(range(MAX_VECTORS)), Signal(range(most))
+        vectors = Signal(range(MAX_VECTORS))
+        stages = Signal(range(most))
         m.d.sync += [
             last.eq(Array(Const((1 << n) - 1) for n in range(most + 1))[control.points.log2]),
             vectors.eq(control.vectors.count - 1),

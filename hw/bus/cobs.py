@@ -150,7 +150,9 @@ class CobsEncoder(wiring.Component):
         """Write a byte to the next place, or a code to the place left for it."""
         m = Module()
         count = Signal(range(self.config.depth + 1))
-        run, full, code = self.run, self.full, Signal(8)
+        run = self.run
+        full = self.full
+        code = Signal(8)
         accept, close = Signal(name="accept"), Signal(name="close")
         write = Signal(name="write")
         address = Signal(len(self.write.address), reset_less=True)

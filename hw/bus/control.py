@@ -95,7 +95,8 @@ class Control(wiring.Component):
             file.status.failed.eq(self.failed),
             self.error.eq(Value.cast(file.error_now).any()),
         ]
-        start, begun = file.control.start, Signal()
+        start = file.control.start
+        begun = Signal()
         load = file.control.load if self.tables else Const(0, 1)
         startable = self.startable if self.tables else Const(1, 1)
         free = ~self.busy & ~self.failed
@@ -150,7 +151,8 @@ class Control(wiring.Component):
 
         In a failed run only outputs count: what is dropped moves without an end.
         """
-        left, off = Signal(WORD_BITS + 1), Signal()
+        left = Signal(WORD_BITS + 1)
+        off = Signal()
         of_inputs = Cat(
             getattr(self, f"moved_{name}") for name in [*self.inputs, *self.tables]
         ).any()

@@ -159,7 +159,8 @@ class Executor(wiring.Component):
         self.left = Signal(range(config.word_bytes + 1))
         # States that change `word`, offer it or replace it, each from a register of its own: what
         # they drive is as wide as a word.
-        self.shifts, self.loads = Signal(), Signal()
+        self.shifts = Signal()
+        self.loads = Signal()
         self.feed = Signal()
         self.taking = Signal()
         self.source: Any = Signal(From)
@@ -176,8 +177,10 @@ class Executor(wiring.Component):
         # In EMIT.
         self.emits = Signal()
         # Of the stream that `which` says.
-        self.room, self.fed = Signal(), Signal()
-        self.offered, self.taken = Signal(), Signal()
+        self.room = Signal()
+        self.fed = Signal()
+        self.offered = Signal()
+        self.taken = Signal()
         # Comparisons, a cycle late: whoever looks comes later than what changes them.
         self.following = Signal(8)
         self.repeats = Signal()

@@ -69,7 +69,8 @@ class FrameReceiver(wiring.Component):
         m.submodules.decoder = decoder = CobsDecoder()
         count = Signal(range(self.ram.depth + 1))
         full = count == self.ram.depth
-        right, long_enough = Signal(), Signal()
+        right = Signal()
+        long_enough = Signal()
         m.d.sync += right.eq(self.crc_register == CRC_RESIDUE)
         m.d.comb += [
             decoder.i.valid.eq(self.i.valid & ~self.busy),

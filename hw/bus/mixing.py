@@ -134,7 +134,8 @@ class MixingSystem(System):
         config = self.config
         control, rows = self.join(m)
         m.submodules.core = core = TwoLayerCore(config)
-        transfers, blocks = Signal(range(self.inputs["i"].transfers)), Signal(range(MAX_BLOCKS))
+        transfers = Signal(range(self.inputs["i"].transfers))
+        blocks = Signal(range(MAX_BLOCKS))
         # Settings stay as they are from before a run's begin to its end.
         most = config.log2_rows + config.log2_columns
         log2_size = Signal(range(most + 1))

@@ -124,7 +124,9 @@ class RegisterFile(wiring.Component):
             if register.access is Access.STICKY:
                 members[f"{register.name}_now"] = _out(fields, init)
         super().__init__(members)
-        self.asked, self.decoded, self.decided = Signal(), Signal(), Signal()
+        self.asked = Signal()
+        self.decoded = Signal()
+        self.decided = Signal()
         self.answered = Signal()
 
     def elaborate(self, platform: object) -> Module:

@@ -129,7 +129,8 @@ class UartReceiver(wiring.Component):
         phase = Signal(self.config.phase_bits, init=half)
         after = Signal(self.config.phase_bits + 1)
         bits = Signal(DATA_BITS, reset_less=True)
-        valid, lost = Signal(), Signal()
+        valid = Signal()
+        lost = Signal()
         left, is_low, seen = self.left, self.is_low, self.seen
         sample = after[-1]
         m.d.comb += [

@@ -84,9 +84,11 @@ class BlockStore(wiring.Component):
         m.submodules.exponents = exponents
         vector = Signal(config.log2_vectors)
         group = Signal(config.log2_words - config.log2_stream)
-        write_buffer, read_buffer = Signal(), Signal()
+        write_buffer = Signal()
+        read_buffer = Signal()
         # One less than are free, and than are whole: the signs say "none".
-        spare, whole = Signal(signed(3), init=buffers - 1), Signal(signed(3), init=-1)
+        spare = Signal(signed(3), init=buffers - 1)
+        whole = Signal(signed(3), init=-1)
         m.d.comb += [
             self.ends.eq(self.vector_ends & (vector == self.last_vector)),
             self.free.eq(~spare[-1]),

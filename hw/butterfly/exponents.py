@@ -78,7 +78,9 @@ class Exponents(wiring.Component):
         m.submodules.queue = queue = CreditFifo(CreditFifoConfig(shape=shape, depth=max(2, depth)))
         # Counts of queues follow what is asked of them: it comes from registers.
         step: Any = Signal(self.i.payload.shape(), name="step", reset_less=True)
-        ask, ask_known, ask_loaded = Signal(), Signal(), Signal()
+        ask = Signal()
+        ask_known = Signal()
+        ask_loaded = Signal()
         asks = self.i.valid & self.i.payload.first_step
         m.d.sync += [
             step.eq(self.i.payload),
@@ -90,7 +92,8 @@ class Exponents(wiring.Component):
         start = Mux(step.inverse, -self.log2_points, 0) if config.inverse else 0
         m.d.comb += [queue.o.ready.eq(ask_known), self.i_vector.ready.eq(ask_loaded)]
         excess = Mux(step.first_stage, self.i_vector.payload.full, known.excess)
-        shift, exponent = Signal(2, name="shift_now"), Signal(config.exponent_shape)
+        shift = Signal(2, name="shift_now")
+        exponent = Signal(config.exponent_shape)
         saturated = Signal()
         before = Mux(step.first_stage, start, known.exponent)
         number = excess if config.butterfly.shifts is None else self._fixed(step.stage)

@@ -79,7 +79,8 @@ class Front(wiring.Component):
         ask, done = Signal(name="ask"), Signal(name="done")
         # One less than are left after the one at hand.
         left = Signal(signed(len(self.blocks) + 1), init=-1)
-        is_open, full = Signal(), Signal()
+        is_open = Signal()
+        full = Signal()
         run = Signal(pad_config.log2_vectors)
         group = Signal(pad_config.log2_words - s)
         taken, run_ends, ends = (Signal(name=name) for name in ("taken", "run_ends", "ends"))

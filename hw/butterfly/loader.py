@@ -252,7 +252,8 @@ class Loader(wiring.Component):
                     if pair:
                         chosen = Mux(is_pair, Mux(second, pipe.x1, pipe.x0), natural_word)
                     data.append(self._extended(chosen))
-            so_far, first = Signal(), Signal(init=1)
+            so_far = Signal()
+            first = Signal(init=1)
             with m.If(pipe.valid):
                 m.d.sync += [first.eq(pipe.ends), so_far.eq(pipe.full | so_far & ~first)]
             pipe.stage(

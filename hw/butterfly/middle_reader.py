@@ -113,7 +113,8 @@ class MiddleReader(wiring.Component):
         down_1 = [
             Signal.like(self.down[k], name=f"down_1_{k}", reset_less=True) for k in range(words)
         ]
-        upper, zero_1 = Signal(), Signal(name="zero_1", reset_less=True)
+        upper = Signal()
+        zero_1 = Signal(name="zero_1", reset_less=True)
         with Pipe(
             m, "middle", latency=pad.latency, valid=ask, second=walk.second, zero=walk.zero
         ) as p:

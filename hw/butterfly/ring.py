@@ -53,7 +53,8 @@ class RingCount(wiring.Component):
         self.spare = Signal(most + 1, init=1)
         # One less than it means, so that the sign alone says "none".
         self.used = Signal(signed((most - 1).bit_length() + 1), init=-1)
-        self.took, self.freed = Signal(), Signal()
+        self.took = Signal()
+        self.freed = Signal()
 
     def elaborate(self, platform: object) -> Module:
         """Shift one way or the other, and count."""

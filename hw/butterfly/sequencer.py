@@ -128,9 +128,14 @@ class Sequencer(wiring.Component):
         bpmm = is_bpmm(config, job)
         loaded = Signal(range(timing.most_vectors + 1))
         left: Any = Signal.like(job.vectors, name="left")
-        enough, in_use, taken_1 = Signal(), Signal(), Signal()
-        same, finished, too_many = Signal(), Signal(), Signal()
-        restart, job_done = Signal(name="restart_now"), Signal()
+        enough = Signal()
+        in_use = Signal()
+        taken_1 = Signal()
+        same = Signal()
+        finished = Signal()
+        too_many = Signal()
+        restart = Signal(name="restart_now")
+        job_done = Signal()
         m.d.comb += [self.restart.eq(restart), self.i.ready.eq(job_done)]
         m.d.sync += [
             restart.eq(0),
@@ -213,13 +218,19 @@ class Sequencer(wiring.Component):
         vectors = Signal(signed(timing.most_vectors.bit_length() + 1), init=-1)
         distance = Signal(signed(timing.log2_batch_lines + 6), init=-1)
         now: Any = Signal(self.flags_shape, name="now", init={"last_stage": 1})
-        held, running, release = Signal(), Signal(), Signal()
-        begun, penultimate, asks_place = Signal(), Signal(), Signal()
+        held = Signal()
+        running = Signal()
+        release = Signal()
+        begun = Signal()
+        penultimate = Signal()
+        asks_place = Signal()
         batch_began = Signal(name="batch_began")
         layout = StructLayout({**dict.fromkeys(MODES, 1), **timing.config.turn_fields})
         modes: Any = Signal(layout, name="modes", reset_less=True)
-        cycles_again, vectors_again = Signal(cycles.shape()), Signal(vectors.shape())
-        distance_again, last = Signal(distance.shape()), Signal(now.stage.shape())
+        cycles_again = Signal(cycles.shape())
+        vectors_again = Signal(vectors.shape())
+        distance_again = Signal(distance.shape())
+        last = Signal(now.stage.shape())
         # Of the size alone, which rests long before a batch begins.
         for figure, what in (
             (cycles_again, lambda n: timing.vector_cycles(n) - 2),
@@ -295,7 +306,9 @@ class Sequencer(wiring.Component):
         """Number the steps that were issued, in every memory that they touch."""
         timing = self.timing
         issued: Any = Signal.like(now, name="issued", reset_less=True)
-        valid, last_step, ends = Signal(), Signal(), Signal()
+        valid = Signal()
+        last_step = Signal()
+        ends = Signal()
         fresh, again = Signal(name="fresh"), Signal(name="again")
         m.d.sync += [
             valid.eq(issue),

@@ -139,9 +139,12 @@ class TwoLayerCore(wiring.Component):
         firsts, seconds, to_store = (
             Signal(count, name=name, init=-1) for name in ("firsts", "seconds", "to_store")
         )
-        ahead, layer, feeding = Signal(range(3)), Signal(), Signal()
+        ahead = Signal(range(3))
+        layer = Signal()
+        feeding = Signal()
         transfers = Signal(signed(len(shape.last_transfer) + 1), reset_less=True)
-        of_second, may = middle_reader.o, Signal()
+        of_second = middle_reader.o
+        may = Signal()
         if isinstance(config, DividedConfig):
             front = self._front(m, config, shape, back_reader)
             of_first: Any = front.o
@@ -205,7 +208,8 @@ class TwoLayerCore(wiring.Component):
 
         # What has come back is stored as soon as it is whole. What holds for its first layer waits
         # with its buffer.
-        exponent, flag = Signal(config.exponent_shape, reset_less=True), Signal(reset_less=True)
+        exponent = Signal(config.exponent_shape, reset_less=True)
+        flag = Signal(reset_less=True)
         firsts_told: Any = Signal(
             ArrayLayout(
                 StructLayout({"exponent": config.exponent_shape, "saturated": 1}),
@@ -213,7 +217,9 @@ class TwoLayerCore(wiring.Component):
             ),
             reset_less=True,
         )
-        given, stored, start = Signal(), Signal(), self._start_of(shape)
+        given = Signal()
+        stored = Signal()
+        start = self._start_of(shape)
         m.d.comb += [
             back_reader.start.eq(back.full & ~back_reader.busy),
             back_reader.exponent.eq(exponent),

@@ -65,8 +65,10 @@ class Walk(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """Count pairs, groups and words."""
         m = Module()
-        word, partner = Signal.like(self.word, name="first_word"), Signal.like(self.partner)
-        pair_ends, group_ends = Signal(), Signal()
+        word = Signal.like(self.word, name="first_word")
+        partner = Signal.like(self.partner)
+        pair_ends = Signal()
+        group_ends = Signal()
         m.d.comb += [
             self.word.eq(Mux(self.second, partner, word)),
             pair_ends.eq(self.second | ~self.paired),
@@ -139,7 +141,9 @@ class MirrorWalk(wiring.Component):
         """Count groups up and down, and words both ways."""
         m = Module()
         word, mirrored = (Signal.like(self.word, name=name) for name in ("forth", "mirrored"))
-        at_last, at_first, ends = Signal(), Signal(), Signal()
+        at_last = Signal()
+        at_first = Signal()
+        ends = Signal()
         m.d.comb += [
             self.word.eq(Mux(self.head | self.back, mirrored, word)),
             at_last.eq(self.group == self.last_group),

@@ -202,7 +202,8 @@ class CoarseScan(wiring.Component):
             }
         )
         active = Signal()
-        step, over = Signal(), Signal()
+        step = Signal()
+        over = Signal()
         at: Any = Signal(place, reset_less=True)
         context: Any = Signal(config.context_shape, reset_less=True)
         # What follows the place in its row block and in its job; the flags are known beforehand.

@@ -57,7 +57,9 @@ class GroupSummary(wiring.Component):
         keys = self.config.sizes.columns * self.config.group
         key = Signal(max(1, log2(keys)))
         one: Any = Signal(self.layout, reset_less=True)
-        arrives, opens, closes = Signal(), Signal(), Signal()
+        arrives = Signal()
+        opens = Signal()
+        closes = Signal()
         ends = word.last | (key == keys - 1)
         with m.If(self.load.valid):
             m.d.sync += key.eq(Mux(ends, 0, key + 1))

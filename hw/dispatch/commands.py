@@ -57,7 +57,9 @@ class Commands(wiring.Component):
         opened = Signal()
         full = Signal()
         visible, row_end = self.i.valid & i.visible, self.i.valid & i.row_end
-        tile, empty, none = Signal(), Signal(), Signal()
+        tile = Signal()
+        empty = Signal()
+        none = Signal()
         m.d.comb += [
             tile.eq(visible & ~full),
             empty.eq(row_end & ~i.visible & ~opened),
@@ -69,7 +71,8 @@ class Commands(wiring.Component):
         final = Signal(reset_less=True)
         # Row blocks without a visible tile since the last command, unless one told of them.
         skips = Signal(range(self.config.sizes.row_blocks))
-        counted, told = Signal.like(skips), Signal(init=1)
+        counted = Signal.like(skips)
+        told = Signal(init=1)
         m.d.comb += skips.eq(Mux(told, 0, counted))
         token_tile = Signal(range(self.config.partial_tiles))
         with m.If(tile | none):

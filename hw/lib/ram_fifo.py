@@ -91,13 +91,16 @@ class RamFifo(wiring.Component):
 
         # Both count one less than they mean, so that the sign alone says "none".
         count = signed(depth.bit_length() + 1)
-        spare, stored = Signal(count, init=depth - 1), Signal(count, init=-1)
-        push, read = self.i.valid, Signal()
+        spare = Signal(count, init=depth - 1)
+        stored = Signal(count, init=-1)
+        push = self.i.valid
+        read = Signal()
         m.d.comb += [self.room.eq(~spare[-1]), read.eq(~stored[-1] & ahead.grant)]
         for level, up, down in ((spare, read, push), (stored, push, read)):
             m.d.sync += level.eq(level + Cat(up ^ down, down & ~up).as_signed())
 
-        write_at, read_at = Signal(range(depth)), Signal(range(depth))
+        write_at = Signal(range(depth))
+        read_at = Signal(range(depth))
         for place, moves in ((write_at, push), (read_at, read)):
             with m.If(moves):
                 m.d.sync += place.eq(Mux(place == depth - 1, 0, place + 1))

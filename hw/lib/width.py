@@ -163,7 +163,8 @@ class Widen(wiring.Component):
         lanes = Signal.like(self.o.payload.lanes.as_value(), name="lanes", reset_less=True)
         words = Signal.like(self.o.payload.words, name="words")
         last = Signal(reset_less=True)
-        closed, accept = Signal(), Signal()
+        closed = Signal()
+        accept = Signal()
         index = Signal(range(self.config.factor))
         m.d.comb += [
             self.o.valid.eq(closed),

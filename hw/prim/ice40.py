@@ -104,7 +104,8 @@ def wide_multiplier(a: Signal, b: Signal, o: Signal) -> Module:
     rest = signed_like(rest, extended(rest, 2 * OPERAND_WIDTH + sum(below)))
     lowest = Signal(sum(below), reset_less=True)
     m.d.sync += lowest.eq(rest[: len(lowest)])
-    addend, product = rest[len(lowest) :], Signal(2 * OPERAND_WIDTH)
+    addend = rest[len(lowest) :]
+    product = Signal(2 * OPERAND_WIDTH)
     m.submodules.cell = _mac(
         extended(a_high, OPERAND_WIDTH),
         extended(b_high, OPERAND_WIDTH),
@@ -222,7 +223,8 @@ def _block(bits: int, accesses: Accesses) -> Module:
     stride = _DATA_PINS // bits
     mode = Const(stride.bit_length() - 1, 2)
     first_pin = {16: 0, 8: 0, 4: 1, 2: 3}[bits]
-    data_in, data_out = Signal(_DATA_PINS), Signal(_DATA_PINS)
+    data_in = Signal(_DATA_PINS)
+    data_out = Signal(_DATA_PINS)
     m.d.comb += [
         data_in[first_pin::stride].eq(accesses.write_data),
         accesses.read_data.eq(data_out[first_pin::stride]),

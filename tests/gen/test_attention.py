@@ -9,7 +9,7 @@ from gen.presets import PRESETS
 from gen.verilog import write_design
 from hw.prim.target import Target
 from tests.support.command import command
-from tests.support.emitted import icarus_takes, yosys_takes
+from tests.support.emitted import every_register_has_a_name, icarus_takes, yosys_takes
 
 ATTENTION = [name for name in PRESETS if name.startswith("attention")]
 LAYER = """
@@ -53,6 +53,7 @@ def test_a_preset_is_verilog_that_icarus_and_yosys_take_without_a_warning(name, 
     assert time.perf_counter() - start < 40, "ten seconds alone; other tests run beside this one"
     source = folder / f"{name}.v"
     icarus_takes(source, tmp_path)
+    every_register_has_a_name(source)
     told = json.loads((folder / "manifest.json").read_text())
     header = re.search(rf"^module {name}\(([^)]*)\);", source.read_text(), re.M)
     assert header is not None

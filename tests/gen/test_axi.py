@@ -21,7 +21,7 @@ from hw.prim.target import Target
 from sim.bench.runner import HANG_SECONDS
 from spec.registers import RegisterMap
 from tests.support.command import command
-from tests.support.emitted import icarus_takes, yosys_takes
+from tests.support.emitted import every_register_has_a_name, icarus_takes, yosys_takes
 
 DESIGNS = ("softmax_ice40", "attention_tiny", "butterfly_ice40")
 """One of every kind."""
@@ -97,6 +97,7 @@ def test_every_stream_is_told_with_its_pins(emitted):
 
 def test_icarus_takes_the_core_and_the_example_without_a_warning(emitted, tmp_path):
     icarus_takes(emitted / f"{emitted.name}.v", tmp_path)
+    every_register_has_a_name(emitted / f"{emitted.name}.v")
     both = [str(emitted / f"{emitted.name}{end}.v") for end in ("", "_example")]
     done = subprocess.run(
         ["iverilog", "-Wall", "-g2005", "-s", f"{emitted.name}_example", "-o", "x", *both],

@@ -9,7 +9,7 @@ from gen.verilog import write_design
 from hw.prim.target import Target
 from spec import SpecError
 from tests.support.command import command
-from tests.support.emitted import icarus_takes
+from tests.support.emitted import every_register_has_a_name, icarus_takes
 
 
 def test_the_presets_that_were_promised_are_there():
@@ -30,6 +30,7 @@ def test_a_preset_is_verilog_that_icarus_takes_without_a_warning(name, tmp_path)
     write_design(load_design(name), folder, target=Target.PORTABLE)
     source = folder / f"{name}.v"
     icarus_takes(source, tmp_path)
+    every_register_has_a_name(source)
     told = json.loads((folder / "manifest.json").read_text())
     header = re.search(rf"^module {name}\(([^)]*)\);", source.read_text(), re.M)
     assert header is not None

@@ -15,7 +15,7 @@ from gen.presets import PRESETS
 from gen.verilog import write_design
 from hw.prim.target import Target
 from tests.support.command import command
-from tests.support.emitted import icarus_takes, yosys_takes
+from tests.support.emitted import every_register_has_a_name, icarus_takes, yosys_takes
 
 TARGETS = ("portable", "ecp5", "ice40")
 SOFTMAX = [name for name in PRESETS if name.startswith("softmax")]
@@ -65,6 +65,7 @@ def test_verilog_is_the_same_in_every_folder_and_run(tmp_path, target):
 @pytest.mark.parametrize("name", SOFTMAX)
 def test_icarus_accepts_every_preset_without_a_warning(emitted, tmp_path, name):
     icarus_takes(emitted / name / f"{name}.v", tmp_path)
+    every_register_has_a_name(emitted / name / f"{name}.v")
 
 
 @pytest.mark.parametrize("name", SOFTMAX)

@@ -1,12 +1,13 @@
-"""Emitted Verilog as the tools take it: without a word."""
+"""Emitted Verilog as the tools take it, without a word, and as a person reads it."""
 
+import re
 import subprocess
 from pathlib import Path
 
 from gen.emit import find_tool
 from sim.bench.runner import HANG_SECONDS
 
-__all__ = ["icarus_takes", "yosys_takes"]
+__all__ = ["every_register_has_a_name", "icarus_takes", "yosys_takes"]
 
 
 def icarus_takes(source: Path, work: Path) -> None:
@@ -29,3 +30,12 @@ def yosys_takes(source: Path) -> None:
     log = (source.parent / "yosys.log").read_text()
     assert done.returncode == 0, log[-500:]
     assert "Warning" not in log
+
+
+def every_register_has_a_name(source: Path) -> None:
+    """No register of a file is called ``$signal``, as Amaranth calls what the code did not name.
+
+    Waveforms, and the slowest path of a build, tell registers by their names.
+    """
+    found = re.findall(r"^\s*reg\b[^;]*\$signal[^;]*;", source.read_text(), re.M)
+    assert not found, found[:5]
