@@ -261,11 +261,13 @@ class Executor(wiring.Component):
             m.d.comb += [o.valid.eq(valid), o.payload.eq(payload)]
             with m.If(o.ready):
                 m.d.sync += valid.eq(0)
+            # Follows the word until it has to hold it: its enable is a register, not a state.
+            with m.If(~valid):
+                m.d.sync += payload.eq(self.word[-8 * self.config.send_bytes[k] :])
             with m.If(self.which == k):
                 m.d.sync += self.room.eq(~valid)
                 with m.If(self.fed):
-                    highest = self.word[-8 * self.config.send_bytes[k] :]
-                    m.d.sync += [valid.eq(1), payload.eq(highest)]
+                    m.d.sync += valid.eq(1)
         for k, i in enumerate(self.from_core):
             with m.If(self.which == k):
                 m.d.sync += self.offered.eq(i.valid)

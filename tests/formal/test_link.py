@@ -288,6 +288,14 @@ CONFIG = LinkConfig(send_widths=(8,), receive_widths=(8,), buffer_bytes=64, pati
 def test_no_request_is_acted_on_twice():
     dut = Executor(CONFIG)
     m, ports = once(dut)
+    # What is fed is offered next, and is the word's highest byte then.
+    fed, highest = Signal(), Signal(8)
+    offered = dut.to_core[0]
+    m.d.sync += [fed.eq(dut.fed), highest.eq(dut.word[-8:])]
+    m.d.comb += [
+        Assert(~dut.fed | ~offered.valid, "feeds where there is room"),
+        Assert(~fed | (offered.valid & (offered.payload == highest)), "offers what was fed"),
+    ]
     # And what it asks of registers and offers to the core it does not take back.
     for name, port in (("ask", dut.registers.request), ("feed", dut.to_core[0])):
         m.submodules[name] = StreamRules(port, Assert)
