@@ -330,28 +330,28 @@ class RowOut(wiring.Component):
         # Far from here, and an input is ready by it: hence a register of its own.
         drops = self.drops
         m.d.sync += drops.eq(self.drop)
-        # What is torn is open.
-        ends = self.torn | (drops & self.open)
+        # What is torn is open. A register tells it, for all bits of what is given wait for it.
+        torn = self.torn
         pushed = skid.i.valid & skid.i.ready
         with m.If(pushed):
-            m.d.sync += [self.open.eq(~packet.last), self.torn.eq(0)]
-        with m.Elif(ends):
-            m.d.sync += self.torn.eq(1)
-        kept = Mux(ends, 1, word.kept)
+            m.d.sync += [self.open.eq(~packet.last), torn.eq(0)]
+        with m.Elif(drops & self.open):
+            m.d.sync += torn.eq(1)
+        kept = Mux(torn, 1, word.kept)
         m.d.comb += [
-            skid.i.valid.eq(ends | (self.i.valid & ~drops)),
-            self.i.ready.eq(drops | (skid.i.ready & ~self.torn)),
-            packet.data.eq(Mux(ends, 0, Cat(wide))),
+            skid.i.valid.eq(torn | (self.i.valid & ~drops)),
+            self.i.ready.eq(drops | (skid.i.ready & ~torn)),
+            packet.data.eq(Mux(torn, 0, Cat(wide))),
             packet.keep.eq(
                 Cat(kept[k].replicate(config.element_bytes) for k in range(config.lanes))
             ),
-            packet.last.eq(ends | word.row_last),
+            packet.last.eq(torn | word.row_last),
             self.active.eq(self.more | (self.o.valid & ~drops)),
             self.stalls.eq(self.o.valid & ~self.o.ready),
             self.moved.eq(self.o.valid & self.o.ready),
         ]
         if config.user:
-            m.d.comb += packet.user.eq(Mux(ends, 0, word.user))
+            m.d.comb += packet.user.eq(Mux(torn, 0, word.user))
         with m.If(self.i.valid & self.i.ready & word.set_last):
             m.d.sync += self.left.eq(self.left - 1)
             with m.If(self.left == 0):
