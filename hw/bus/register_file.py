@@ -148,8 +148,8 @@ class RegisterFile(wiring.Component):
         with m.Elif(response.ready):
             m.d.sync += self.answered.eq(0)
 
-        hits = self._decode(m, ask)
-        does, error, reasons = self._decide(m, ask, hits)
+        hits, kinds = self._decode(m, ask)
+        does, error, reasons = self._decide(m, ask, hits, kinds)
         self._do(m, ask.data, Cat(does & hit for hit in hits))
         partial = self._read(m, hits)
         m.d.sync += Value.cast(self.refused).eq(Mux(self.decided, reasons, 0))
@@ -158,35 +158,39 @@ class RegisterFile(wiring.Component):
             m.d.sync += [response.payload.data.eq(word), response.payload.error.eq(error)]
         return m
 
-    def _decode(self, m: Module, ask: Any) -> Signal:
-        """Which register is asked for, a bit for each; and the limits of what it takes."""
+    def _decode(self, m: Module, ask: Any) -> tuple[Signal, Any]:
+        """Which register is asked for, a bit for each; and whether it is one of a kind."""
         hits = Signal(len(self.registers.registers), reset_less=True)
-        m.d.sync += hits.eq(Cat(ask.address == register.offset for register in self.registers))
-        return hits
+        kinds: Any = Signal(
+            StructLayout({"known": 1, "writable": 1, "setting": 1}), reset_less=True
+        )
+        asked = [(ask.address == register.offset, register.access) for register in self.registers]
+        m.d.sync += [
+            hits.eq(Cat(hit for hit, _ in asked)),
+            kinds.known.eq(Cat(hit for hit, _ in asked).any()),
+            kinds.writable.eq(Cat(hit for hit, access in asked if access.writable).any()),
+            kinds.setting.eq(Cat(hit for hit, access in asked if access is Access.SETTING).any()),
+        ]
+        return hits, kinds
 
-    def _decide(self, m: Module, ask: Any, hits: Signal) -> tuple[Signal, Signal, Signal]:
+    def _decide(
+        self, m: Module, ask: Any, hits: Signal, kinds: Any
+    ) -> tuple[Signal, Signal, Signal]:
         """Whether a write is done, whether anything is an error, and which of the refusals."""
         takes = Signal(len(hits), reset_less=True)
-        writable, settings = [], []
         for number, register in enumerate(self.registers):
-            hit = hits[number]
-            if register.access.writable:
-                writable.append(hit)
-            good: Value = Const(1, 1)
-            if register.access is Access.SETTING:
-                settings.append(hit)
-                good = _takes(register, ask.data)
-            m.d.sync += takes[number].eq(good)
-        can = ask.strobe.all() & Cat(*writable).any()
+            setting = register.access is Access.SETTING
+            m.d.sync += takes[number].eq(_takes(register, ask.data) if setting else 1)
+        can = ask.strobe.all() & kinds.writable
         bad = (hits & ~takes).any()
-        locked = Cat(*settings).any() & self.locked
+        locked = kinds.setting & self.locked
         does = Signal(reset_less=True)
         error = Signal(reset_less=True)
         reasons = Signal(3, reset_less=True)
         good_write = can & ~bad & ~locked
         m.d.sync += [
             does.eq(self.decoded & ask.write & good_write),
-            error.eq(~Mux(ask.write, good_write, hits.any())),
+            error.eq(~Mux(ask.write, good_write, kinds.known)),
             reasons.eq(Mux(ask.write, Cat(~can, can & bad, can & ~bad & locked), 0)),
         ]
         return does, error, reasons
