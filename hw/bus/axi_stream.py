@@ -95,10 +95,11 @@ class RowIn(wiring.Component):
     Contract: after `begin`, `o` carries exactly the transfers of the plan: `transfers` a row,
     `rows` a set, `sets`; `row_last`, `set_last` and `kept` follow from the plan alone, whatever
     comes. Nothing is taken before `begin` or after the plan's last transfer. If a transfer is not
-    as the plan says, that is told in `fault`, and from the next one on zeros, of which no element
-    is kept, take the place of what comes, which is taken and dropped. This lasts until the cycle
-    after `failed`, which may also rise by itself, has been high and falls. So a run's input always
-    ends, whatever comes or does not.
+    as the plan says, that is told in `fault` a cycle later, and from the cycle after that on zeros,
+    of which no element is kept, take the place of what comes, which is taken and dropped; a
+    transfer in between is given as it is, and not judged. This lasts until the cycle after
+    `failed`, which may also rise by itself, has been high and falls. So a run's input always ends,
+    whatever comes or does not.
 
     *Timing*: latency 1, interval 1. `i.ready` comes from registers.
 
@@ -199,7 +200,7 @@ class RowIn(wiring.Component):
                 m.d.sync += self.wanted.eq(Mux(due_next, tail, whole))
         if not self.config.ragged:
             m.d.comb += self.wanted.eq(whole)
-        spoils = self._judge(m, taken & ~drop)
+        spoils = self._judge(m, taken)
         m.d.sync += [
             self.spoilt.eq(spoils | (self.spoilt & ~self.failed)),
             drop.eq(spoils | self.spoilt | self.failed),
@@ -221,10 +222,10 @@ class RowIn(wiring.Component):
         if config.user:
             m.d.comb += word.user.eq(Mux(self.drops, 0, packet.user))
 
-    def _judge(self, m: Module, judged: Value) -> Value:
-        """Whether the transfer that is there is to be judged, and not the one that is wanted.
+    def _judge(self, m: Module, taken: Value) -> Signal:
+        """Whether the transfer of the cycle before was to be judged, and not the one wanted.
 
-        That is all that the next transfer waits for. What is wrong with it takes another cycle.
+        All of it is told from registers: a transfer is as wide as its path here is long.
         """
         config, packet, wanted = self.config, self.i.payload, self.wanted
         size = config.element_bytes
@@ -232,14 +233,17 @@ class RowIn(wiring.Component):
         other = Cat(
             element != want.replicate(size) for element, want in zip(elements, wanted, strict=True)
         )
-        spoils = judged & (other.any() | (packet.last != self.row_due))
-
+        spoils = Signal()
         there = Cat(element.all() for element in elements)
         seen: Any = Signal(
-            StructLayout(dict.fromkeys(("spoils", "last", "due", "parts", "gaps", "lacks"), 1))
+            StructLayout(
+                dict.fromkeys(("judged", "other", "last", "due", "parts", "gaps", "lacks"), 1)
+            )
         )
+        m.d.comb += spoils.eq(seen.judged & (seen.other | (seen.last != seen.due)))
         m.d.sync += [
-            seen.spoils.eq(spoils),
+            seen.judged.eq(taken & ~self.drops & ~spoils),
+            seen.other.eq(other.any()),
             seen.last.eq(packet.last),
             seen.due.eq(self.row_due),
             seen.parts.eq(Cat(each.any() & ~each.all() for each in elements).any()),
@@ -247,14 +251,14 @@ class RowIn(wiring.Component):
             seen.lacks.eq((wanted & ~there).any()),
         ]
         torn = seen.parts | seen.gaps
-        ends = seen.spoils & seen.last & seen.due
+        ends = spoils & seen.last & seen.due
         m.d.comb += [
-            self.fault.row_early.eq(seen.spoils & seen.last & ~seen.due),
-            self.fault.row_missing.eq(seen.spoils & ~seen.last & seen.due),
+            self.fault.row_early.eq(spoils & seen.last & ~seen.due),
+            self.fault.row_missing.eq(spoils & ~seen.last & seen.due),
             # Whole elements from the first on, but not those of the plan: fewer, or more.
             self.fault.row_short.eq(ends & ~torn & seen.lacks),
             self.fault.row_long.eq(ends & ~torn & ~seen.lacks),
-            self.fault.keep.eq(seen.spoils & ((ends & torn) | (~seen.last & ~seen.due))),
+            self.fault.keep.eq(spoils & ((ends & torn) | (~seen.last & ~seen.due))),
         ]
         return spoils
 
