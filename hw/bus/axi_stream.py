@@ -95,11 +95,10 @@ class RowIn(wiring.Component):
     Contract: after `begin`, `o` carries exactly the transfers of the plan: `transfers` a row,
     `rows` a set, `sets`; `row_last`, `set_last` and `kept` follow from the plan alone, whatever
     comes. Nothing is taken before `begin` or after the plan's last transfer. If a transfer is not
-    as the plan says, that is told in `fault` a cycle later, and from the cycle after that on zeros,
-    of which no element is kept, take the place of what comes, which is taken and dropped; a
-    transfer in between is given as it is, and not judged. This lasts until the cycle after
-    `failed`, which may also rise by itself, has been high and falls. So a run's input always ends,
-    whatever comes or does not.
+    as the plan says, that is told in `fault`, and from the next one on zeros, of which no element
+    is kept, take the place of what comes, which is taken and dropped. This lasts until the cycle
+    after `failed`, which may also rise by itself, has been high and falls. So a run's input always
+    ends, whatever comes or does not.
 
     *Timing*: latency 1, interval 1. `i.ready` comes from registers.
 
@@ -151,12 +150,14 @@ class RowIn(wiring.Component):
         )
         # For proofs to refer to: what is left; whether the next transfer ends a row, and which
         # elements it brings; a fault that `failed` has not answered yet; that what comes is
-        # dropped, a register here, as `failed` comes from far away.
+        # dropped, a register here, as `failed` comes from far away; and that zeros take its place,
+        # which begins a cycle before.
         self.left: Any = Signal(config.counts_shape)
         self.row_due = Signal()
         self.wanted = Signal(config.lanes)
         self.spoilt = Signal()
         self.drops = Signal()
+        self.void = Signal()
         self.skid = SkidBuffer(SkidBufferConfig(shape=config.word_shape))
 
     def elaborate(self, platform: object) -> Module:
@@ -201,6 +202,7 @@ class RowIn(wiring.Component):
         if not self.config.ragged:
             m.d.comb += self.wanted.eq(whole)
         spoils = self._judge(m, taken)
+        m.d.comb += self.void.eq(drop | spoils)
         m.d.sync += [
             self.spoilt.eq(spoils | (self.spoilt & ~self.failed)),
             drop.eq(spoils | self.spoilt | self.failed),
@@ -212,15 +214,15 @@ class RowIn(wiring.Component):
         config, word = self.config, self.skid.i.payload
         bits, packet = 8 * config.element_bytes, self.i.payload
         m.d.comb += [
-            word.kept.eq(Mux(self.drops, 0, self.wanted)),
+            word.kept.eq(Mux(self.void, 0, self.wanted)),
             word.row_last.eq(self.row_due),
             word.set_last.eq(set_due),
         ]
         for lane in range(config.lanes):
             element = packet.data[bits * lane : bits * lane + config.element.width]
-            m.d.comb += word.data[lane].eq(Mux(self.drops, 0, element))
+            m.d.comb += word.data[lane].eq(Mux(self.void, 0, element))
         if config.user:
-            m.d.comb += word.user.eq(Mux(self.drops, 0, packet.user))
+            m.d.comb += word.user.eq(Mux(self.void, 0, packet.user))
 
     def _judge(self, m: Module, taken: Value) -> Signal:
         """Whether the transfer of the cycle before was to be judged, and not the one wanted.
@@ -240,10 +242,10 @@ class RowIn(wiring.Component):
                 dict.fromkeys(("judged", "other", "last", "due", "parts", "gaps", "lacks"), 1)
             )
         )
-        m.d.comb += spoils.eq(seen.judged & (seen.other | (seen.last != seen.due)))
+        m.d.comb += spoils.eq(seen.judged & seen.other)
         m.d.sync += [
-            seen.judged.eq(taken & ~self.drops & ~spoils),
-            seen.other.eq(other.any()),
+            seen.judged.eq(taken & ~self.void),
+            seen.other.eq(other.any() | (packet.last != self.row_due)),
             seen.last.eq(packet.last),
             seen.due.eq(self.row_due),
             seen.parts.eq(Cat(each.any() & ~each.all() for each in elements).any()),

@@ -306,18 +306,21 @@ class Executor(wiring.Component):
         """What `word` becomes; of its bits above those of a source nothing is expected then."""
         widest = max([REGISTER_BYTES, *self.config.receive_bytes])
         offered = Array([Value.cast(i.payload) for i in self.from_core] or [Const(0)])
-        loaded = Signal(8 * widest, name="loaded")
-        m.d.comb += loaded.eq(offered[self.which])
+        # What is not the core's is there for longer than a cycle before it is loaded.
+        own = Signal(8 * REGISTER_BYTES, reset_less=True)
         with m.Switch(self.source):
             with m.Case(From.HEAD):
-                m.d.comb += loaded[: 8 * HEAD_BYTES].eq(Cat(self.last, self.kind, self.status))
+                m.d.sync += own.eq(Cat(self.last, self.kind, self.status))
             with m.Case(From.IDENTITY):
-                m.d.comb += loaded[:8].eq(self.said)
+                m.d.sync += own.eq(self.said)
             with m.Case(From.COUNT):
-                m.d.comb += loaded[: 8 * COUNT_BYTES].eq(self.count)
+                m.d.sync += own.eq(self.count)
             with m.Case(From.REGISTER):
-                told = self.registers.response.payload.data
-                m.d.comb += loaded[: 8 * REGISTER_BYTES].eq(told)
+                m.d.sync += own.eq(self.registers.response.payload.data)
+        loaded = Signal(8 * widest, name="loaded")
+        m.d.comb += loaded.eq(offered[self.which])
+        with m.If(self.source != From.CORE):
+            m.d.comb += loaded[: len(own)].eq(own)
         with m.If(self.shifts):
             m.d.sync += self.word.eq(Cat(self.word[8:], self.read.data))
         with m.Elif(self.loads):
