@@ -150,14 +150,12 @@ class RowIn(wiring.Component):
         )
         # For proofs to refer to: what is left; whether the next transfer ends a row, and which
         # elements it brings; a fault that `failed` has not answered yet; that what comes is
-        # dropped, a register here, as `failed` comes from far away; and that zeros take its place,
-        # which begins a cycle before.
+        # dropped, a register here, as `failed` comes from far away.
         self.left: Any = Signal(config.counts_shape)
         self.row_due = Signal()
         self.wanted = Signal(config.lanes)
         self.spoilt = Signal()
         self.drops = Signal()
-        self.void = Signal()
         self.skid = SkidBuffer(SkidBufferConfig(shape=config.word_shape))
 
     def elaborate(self, platform: object) -> Module:
@@ -168,6 +166,7 @@ class RowIn(wiring.Component):
         connect(m, skid.o, flipped(self.o))
         taken = self.i.valid & self.i.ready
         given = Signal()
+        spoils = Signal()
         set_due = Signal()
         due_next = Signal()
         m.d.comb += [
@@ -175,7 +174,8 @@ class RowIn(wiring.Component):
             due_next.eq(Mux(self.begin | row_due, self.plan.transfers == 0, left.transfers == 1)),
             set_due.eq(row_due & (left.rows == 0)),
             self.i.ready.eq(drop | (self.active & skid.i.ready)),
-            skid.i.valid.eq(self.active & (drop | self.i.valid)),
+            # What comes right after a spoilt transfer is taken, and not given: a zero will be.
+            skid.i.valid.eq(self.active & (drop | (self.i.valid & ~spoils))),
             self.stalls.eq(self.active & ~drop & skid.i.ready & ~self.i.valid),
             self.moved.eq(taken),
         ]
@@ -201,8 +201,7 @@ class RowIn(wiring.Component):
                 m.d.sync += self.wanted.eq(Mux(due_next, tail, whole))
         if not self.config.ragged:
             m.d.comb += self.wanted.eq(whole)
-        spoils = self._judge(m, taken)
-        m.d.comb += self.void.eq(drop | spoils)
+        self._judge(m, taken, spoils)
         m.d.sync += [
             self.spoilt.eq(spoils | (self.spoilt & ~self.failed)),
             drop.eq(spoils | self.spoilt | self.failed),
@@ -214,18 +213,18 @@ class RowIn(wiring.Component):
         config, word = self.config, self.skid.i.payload
         bits, packet = 8 * config.element_bytes, self.i.payload
         m.d.comb += [
-            word.kept.eq(Mux(self.void, 0, self.wanted)),
+            word.kept.eq(Mux(self.drops, 0, self.wanted)),
             word.row_last.eq(self.row_due),
             word.set_last.eq(set_due),
         ]
         for lane in range(config.lanes):
             element = packet.data[bits * lane : bits * lane + config.element.width]
-            m.d.comb += word.data[lane].eq(Mux(self.void, 0, element))
+            m.d.comb += word.data[lane].eq(Mux(self.drops, 0, element))
         if config.user:
-            m.d.comb += word.user.eq(Mux(self.void, 0, packet.user))
+            m.d.comb += word.user.eq(Mux(self.drops, 0, packet.user))
 
-    def _judge(self, m: Module, taken: Value) -> Signal:
-        """Whether the transfer of the cycle before was to be judged, and not the one wanted.
+    def _judge(self, m: Module, taken: Value, spoils: Signal) -> None:
+        """Whether the transfer of the cycle before `spoils` the run, and what is wrong with it.
 
         All of it is told from registers: a transfer is as wide as its path here is long.
         """
@@ -235,7 +234,7 @@ class RowIn(wiring.Component):
         other = Cat(
             element != want.replicate(size) for element, want in zip(elements, wanted, strict=True)
         )
-        spoils = Signal()
+
         there = Cat(element.all() for element in elements)
         seen: Any = Signal(
             StructLayout(
@@ -244,7 +243,7 @@ class RowIn(wiring.Component):
         )
         m.d.comb += spoils.eq(seen.judged & seen.other)
         m.d.sync += [
-            seen.judged.eq(taken & ~self.void),
+            seen.judged.eq(taken & ~self.drops & ~spoils),
             seen.other.eq(other.any() | (packet.last != self.row_due)),
             seen.last.eq(packet.last),
             seen.due.eq(self.row_due),
@@ -262,7 +261,6 @@ class RowIn(wiring.Component):
             self.fault.row_long.eq(ends & ~torn & ~seen.lacks),
             self.fault.keep.eq(spoils & ((ends & torn) | (~seen.last & ~seen.due))),
         ]
-        return spoils
 
 
 class RowOut(wiring.Component):

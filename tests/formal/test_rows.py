@@ -74,7 +74,7 @@ def test_a_run_gives_the_plan_whatever_comes(config):
     plan = plan_of(m, dut)
     row_end, set_end, run_end = position(m, dut, plan)
     word, given = dut.skid.i.payload, dut.skid.i.valid & dut.skid.i.ready
-    drop, void = dut.drops, dut.void
+    drop = dut.drops
     wanted = wanted_of(config, row_end, plan.tail)
     ends, was_active, was_given, begun = Signal(), Signal(), Signal(), Signal()
     m.d.sync += [
@@ -87,8 +87,8 @@ def test_a_run_gives_the_plan_whatever_comes(config):
         Assert(~given | dut.active, "gives nothing but in a run"),
         Assert(~given | (word.row_last == row_end), "a row ends where the plan says"),
         Assert(~given | (word.set_last == set_end), "a set ends where the plan says"),
-        Assert(~given | (word.kept == Mux(void, 0, wanted)), "elements are what the plan says"),
-        Assert(~given | ~void | (Value.cast(word.data) == 0), "zeros in place of what is dropped"),
+        Assert(~given | (word.kept == Mux(drop, 0, wanted)), "elements are what the plan says"),
+        Assert(~given | ~drop | (Value.cast(word.data) == 0), "zeros in place of what is dropped"),
         Assert(~(dut.active & drop) | dut.skid.i.valid, "goes on by itself once it has failed"),
         Assert(~dut.i.ready | dut.active | drop, "takes nothing before or after the run"),
         Assert(~ends | ~dut.active | begun, "the run ends with its last transfer"),
@@ -99,11 +99,11 @@ def test_a_run_gives_the_plan_whatever_comes(config):
         low, width = 8 * config.element_bytes * lane, config.element.width
         element = dut.i.payload.data[low : low + width]
         m.d.comb += Assert(
-            ~given | void | (Value.cast(word.data[lane]).as_unsigned() == element),
+            ~given | drop | (Value.cast(word.data[lane]).as_unsigned() == element),
             "elements are those that came",
         )
     if config.user:
-        m.d.comb += Assert(~given | void | (word.user == dut.i.payload.user), "so is TUSER")
+        m.d.comb += Assert(~given | drop | (word.user == dut.i.payload.user), "so is TUSER")
     prove(m, name=f"row_in_{config.user}", ports=free_ports(dut), depth=3)
 
 
@@ -131,16 +131,17 @@ def test_each_fault_is_named_once_and_spoils_what_follows(config):
     m.submodules.dut = dut = RowIn(config)
     plan = plan_of(m, dut)
     row_end, _, _ = position(m, dut, plan)
-    taken = dut.i.valid & dut.i.ready & ~dut.void
+    some = Value.cast(dut.fault).any()
+    taken = dut.i.valid & dut.i.ready & ~dut.drops & ~some
     faults = faults_of(config, dut.i.payload, row_end, plan.tail)
-    expected, some = Signal(len(faults)), Signal()
+    expected = Signal(len(faults))
     m.d.sync += expected.eq(Mux(taken, Cat(faults.values()), 0))
-    m.d.comb += some.eq(expected.any())
     was_some = delayed(m, some, 1)
     was_failed = delayed(m, dut.failed, 1)
     m.d.comb += [
         Assert(Value.cast(dut.fault) == expected, "what was wrong with the transfer before"),
-        Assert(dut.void == (some | dut.drops), "a fault spoils what follows at once"),
+        Assert(~some | ~dut.skid.i.valid | dut.drops, "a fault spoils what follows at once"),
+        Assert(~was_some | dut.drops, "and drops it"),
         Assert(~was_some | dut.spoilt, "until the run has failed of it"),
         Assert(dut.drops == (was_failed | dut.spoilt), "drops what comes after a fault or failure"),
     ]
