@@ -1,6 +1,6 @@
 """Jobs as the scan wants them, and the order between them and the loading of their masks."""
 
-from amaranth.hdl import Array, Cat, Module, Mux, Signal
+from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -117,16 +117,7 @@ class LoadGate(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """Count the jobs; remember for every stream whether its last word was its mask's last."""
         m = Module()
-        # Jobs that run, one less than it means, so that its sign says "none". Starts and ends come
-        # from far away: they choose between sums that are there.
-        running = Signal(range(-1, MAX_JOBS), init=-1)
-        full = Signal()
-        none = running[-1]
-        with m.If(self.start & ~self.done):
-            m.d.sync += [running.eq(running + 1), full.eq(running == MAX_JOBS - 2)]
-        with m.Elif(self.done & ~self.start):
-            m.d.sync += [running.eq(running - 1), full.eq(0)]
-
+        none, full = self._count(m)
         complete = Signal(len(self.streams))
         for k in range(len(self.streams)):
             settling = Signal(LOAD_SETTLES - 1, name=f"settling_{k}")
@@ -146,3 +137,28 @@ class LoadGate(wiring.Component):
             self.open.eq(none & ~(self.pending & there)),
         ]
         return m
+
+    def _count(self, m: Module) -> tuple[Value, Signal]:
+        """Whether no job runs, and whether no more may be started.
+
+        Starts and ends come from far away and late in a cycle: they are counted in the next one,
+        and until then looked at as they are.
+        """
+        started = Signal()
+        ended = Signal()
+        running = Signal(range(MAX_JOBS + 1))
+        after = Signal.like(running)
+        none = Signal(init=1)
+        one = Signal()
+        full = Signal()
+        m.d.comb += after.eq(running + started - ended)
+        m.d.sync += [
+            started.eq(self.start),
+            ended.eq(self.done),
+            running.eq(after),
+            none.eq(after == 0),
+            one.eq(after == 1),
+            # Known a cycle late: a start of this cycle comes on top.
+            full.eq(after >= MAX_JOBS - 1),
+        ]
+        return Mux(ended, (one & ~started) | (none & started), none & ~started), full

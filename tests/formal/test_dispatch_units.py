@@ -410,8 +410,10 @@ def gate(unit: type[LoadGate] = LoadGate) -> Proof:
         Assume(dut.open | ~dut.word.any(), "words come only where they may"),
         Assume(dut.source < len(config.sources), "a source there is"),
         Assert((running >= 0) & (running <= MAX_JOBS), "counts every job"),
-        Assert(state["running"] == running - 1, "counts as here"),
-        Assert(state["full"] == (running == MAX_JOBS), "and that no more may be started"),
+        Assert(state["after"] == running, "counts as here"),
+        Assert(state["none"] == (state["running"] == 0), "none of those that are counted"),
+        Assert(state["one"] == (state["running"] == 1), "or one"),
+        Assert(state["full"] == (state["running"] >= MAX_JOBS - 1), "or as many as may be"),
         Assert(~dut.open | ((running == 0) & ~dut.start), "no word while a mask is in use"),
     ]
     for k, name in enumerate(dut.streams):
