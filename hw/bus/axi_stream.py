@@ -312,10 +312,12 @@ class RowOut(wiring.Component):
                 "moved": Out(1),
             }
         )
-        # For proofs to refer to: what is left; that what comes is dropped; the state of a row on
-        # the bus: it is open, and must be ended there because the rest of it was dropped.
+        # For proofs to refer to: what is left, and that a set came to its end in the cycle before;
+        # that what comes is dropped; the state of a row on the bus: it is open, and must be ended
+        # there because the rest of it was dropped.
         self.left = Signal(range(config.sets))
         self.more = Signal()
+        self.ended = Signal()
         self.drops = Signal()
         self.open = Signal()
         self.torn = Signal()
@@ -356,7 +358,9 @@ class RowOut(wiring.Component):
         ]
         if config.user:
             m.d.comb += packet.user.eq(Mux(torn, 0, word.user))
-        with m.If(self.i.valid & self.i.ready & word.set_last):
+        # A set is counted a cycle after its last transfer came, which is on offer then.
+        m.d.sync += self.ended.eq(self.i.valid & self.i.ready & word.set_last)
+        with m.If(self.ended):
             m.d.sync += self.left.eq(self.left - 1)
             with m.If(self.left == 0):
                 m.d.sync += self.more.eq(0)

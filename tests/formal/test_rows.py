@@ -182,10 +182,13 @@ def test_what_goes_out_is_what_came_and_the_run_ends_with_its_last_set(config):
     taken = dut.i.valid & dut.i.ready
     pushed = dut.skid.i.valid & dut.skid.i.ready
     ended, asked = Signal(range(config.sets + 1)), Signal(range(config.sets))
+    going, last = Signal(), Signal()
+    m.d.comb += last.eq(taken & dut.i.payload.set_last & (ended == asked))
     with m.If(dut.begin):
-        m.d.sync += [ended.eq(0), asked.eq(dut.sets)]
+        m.d.sync += [ended.eq(0), asked.eq(dut.sets), going.eq(1)]
     with m.Elif(taken & dut.i.payload.set_last):
-        m.d.sync += ended.eq(ended + 1)
+        m.d.sync += [ended.eq(ended + 1), going.eq(~last)]
+    was_last, was_dropped = delayed(m, last, 1), delayed(m, dut.drops, 1)
     open_row, cut = Signal(), Signal()
     with m.If(pushed):
         m.d.sync += open_row.eq(~dut.skid.i.payload.last)
@@ -194,8 +197,14 @@ def test_what_goes_out_is_what_came_and_the_run_ends_with_its_last_set(config):
     m.d.comb += [
         Assume(dut.sets < config.sets, "sets in range"),
         Assume(~(dut.begin & dut.active), "begins when nothing is left"),
-        Assume(~(taken & ~dut.more), "the core gives nothing but in a run"),
-        Assert(~dut.more | (dut.left + ended == asked), "sets left in the run"),
+        Assume(~(taken & ~going), "the core gives nothing but in a run"),
+        Assert(dut.more == (going | was_last), "goes on up to the last set"),
+        Assert(~going | (ended <= asked), "which is not yet over"),
+        Assert(~was_last | (ended == asked + 1), "or has just been"),
+        Assert(asked < config.sets, "as many as were asked for"),
+        Assert(~was_last | dut.o.valid | was_dropped, "no longer than what is on offer"),
+        Assert(dut.ended == delayed(m, taken & dut.i.payload.set_last, 1), "counts a set late"),
+        Assert(~dut.more | (dut.left + ended - dut.ended == asked), "sets left in the run"),
         Assert((dut.open == open_row) & (dut.torn == cut), "knows how the row on the bus is"),
         Assert(dut.drops == delayed(m, dut.drop, 1), "drops a cycle after it is told"),
         Assert(dut.active | dut.drops | ~dut.o.valid, "waits for what is on offer"),
