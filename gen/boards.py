@@ -8,7 +8,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gen.devices import ECP5_25F, ECP5_45F_5G, ECP5_85F, ECP5_85F_5G, ICE40_HX8K, ICE40_UP5K, Chip
+from gen.devices import (
+    ECP5_25F,
+    ECP5_25F_8,
+    ECP5_45F_5G,
+    ECP5_85F,
+    ECP5_85F_5G,
+    ICE40_HX8K,
+    ICE40_UP5K,
+    Chip,
+)
 from spec.errors import SpecError, nearest_word
 
 __all__ = ["BOARDS", "Board", "board_of"]
@@ -98,7 +107,7 @@ BOARDS = {
         Board(
             name="orangecrab_25f",
             title="OrangeCrab r0.2, ECP5-25F",
-            chip=ECP5_25F,
+            chip=ECP5_25F_8,
             platform="orangecrab_r0_2.OrangeCrabR0_2_25FPlatform",
             baud=FT231X,  # it has no bridge: an adapter at its pins
             busy=("rgb_led", 0, "g"),

@@ -17,12 +17,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fpga.build.request import Request
+from fpga.boards import facts_of
+from fpga.build.pll import MHZ, fastest_up_to
 from gen.boards import board_of
 from gen.design import load_design
 from gen.devices import ECP5_CLOCKS
 from hw.attention.config import AttentionConfig
 from hw.bus.system import OVERHEAD_CYCLES
+from scripts.measure_boards import clocks_mhz
 from sim.cycle.heads import head_cycles
 from spec import Attention, causal
 
@@ -66,21 +68,23 @@ any core that issues one instruction a cycle, as the five stages of VexRiscv can
 """
 
 TAIL = """
-Aim for the ULX3S 85F: at least {aim:g} G MAC a second on the dense layer of 8 heads. At the clock
-that every seed reaches it is {found:.1f}: {verdict}. At the {alone} MHz of the attention core alone
-it would be {core:.1f}.
+Aim for the ULX3S 85F: at least {aim:g} G MAC a second on the dense layer of 8 heads.
+
+- At {slow:.4g} MHz, which every seed reaches, it is {found:.1f}: {verdict}.
+- At {fast:.4g} MHz, of the best of three seeds, which `--clock {fast:.4g} --seeds 3` builds, it is
+  {best:.1f}: {best_verdict}.
+- At the {alone} MHz of the attention core alone it would be {core:.1f}.
 """
 
 AIM = 16.0
 
 
 SUBJECTS = (
-    ("ulx3s_85f", "accelerator_ulx3s_85f", Fraction("122.5")),
-    ("ecpix5_85f", "accelerator_ulx3s_85f", Fraction(166)),
-    ("ulx3s_25f", "attention_25f", Fraction(152)),
+    ("ulx3s_85f", "accelerator_ulx3s_85f"),
+    ("ecpix5_85f", "accelerator_ulx3s_85f"),
+    ("ulx3s_25f", "attention_25f"),
 )
-"""Boards, what is built for them, whose attention core holds such a layer, and the clock that the
-slowest seed of boards.md reaches."""
+"""Boards, and what is built for them, whose attention core holds such a layer."""
 
 AIMED = SUBJECTS[0][0]
 
@@ -115,14 +119,22 @@ class Build(NamedTuple):
 
 
 def builds() -> list[Build]:
-    """Every one, at the clock that its board's PLL makes."""
+    """Every one, at the fastest clock of its board's PLL that every seed reaches."""
     found = []
-    for board, preset, asked in SUBJECTS:
+    for board, preset in SUBJECTS:
         design = load_design(preset)
-        clock = float(Request.of(design, board_of(board), clock_mhz=asked).clock.exact_hz) / 1e6
         core = design.cores.get("attention", design)
-        found.append(Build(board, core.config, clock))
+        found.append(Build(board, core.config, _clock_mhz(board, preset)))
     return found
+
+
+def _clock_mhz(board: str, preset: str, seed: int = 0) -> float:
+    """The PLL's fastest up to what a seed reached: the slowest, unless another is asked for."""
+    facts = facts_of(board_of(board))
+    reached = Fraction(str(clocks_mhz(board, preset)[seed])) * MHZ
+    clock = fastest_up_to(facts.device.target, facts.oscillator_hz, reached)
+    assert clock is not None, f"no clock of {board} is as slow as {reached} Hz"
+    return float(clock.exact_hz) / MHZ
 
 
 def numpy_ms(heads: int, tokens: int, masked: bool) -> float:
@@ -149,6 +161,10 @@ def cpu() -> str:
         if line.startswith("model name"):
             return f"{os.cpu_count()} threads of {line.split(':', 1)[1].strip()}"
     return f"{os.cpu_count()} threads of a {platform.machine()}"
+
+
+def _verdict(rate: float) -> str:
+    return "met" if rate >= AIM else "not met"
 
 
 def main() -> None:
@@ -188,18 +204,20 @@ def main() -> None:
         each=RISCV_CYCLES,
         pico=PICORV32_CYCLES,
     )
-    verdict = "met" if sustained >= AIM else "not met"
-    text = (
-        head
-        + rows
-        + TAIL.format(
-            aim=AIM,
-            found=sustained,
-            verdict=verdict,
-            alone=ALONE_MHZ,
-            core=sustained * ALONE_MHZ / found[0].clock_mhz,
-        )
+    slow, fast = found[0].clock_mhz, _clock_mhz(*SUBJECTS[0], seed=-1)
+    best = sustained * fast / slow
+    tail = TAIL.format(
+        aim=AIM,
+        slow=slow,
+        found=sustained,
+        verdict=_verdict(sustained),
+        fast=fast,
+        best=best,
+        best_verdict=_verdict(best),
+        alone=ALONE_MHZ,
+        core=sustained * ALONE_MHZ / slow,
     )
+    text = head + rows + tail
     arguments.o.write_text(text)
     print(text)
 
