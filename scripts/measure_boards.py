@@ -70,7 +70,8 @@ run is in [boards.json](boards.json).
 NOTE = """
 The 85F is asked for more than its plan's clock, by `--clock 128`: from 126 MHz on a dense layer
 of 8 × 1024 × 64 takes 16 G MAC a second ([layers.md](layers.md)). Only the ULX3S's first seed
-gives that, and the PLL's next clock below it is 125 MHz. Netlists that differ by a few registers gave from 92 to 128.5 MHz with the same seeds:
+gives that, and the PLL's next clock below it is 125 MHz. Netlists that differ by a few registers
+gave from 92 to 128.5 MHz with the same seeds:
 the chip is so full of multipliers and block RAMs that a placement leaves a handful of end points
 behind wires across it, each time others; all the rest met 131 MHz. `python -m fpga.build PRESET
 --board BOARD --clock MHZ --seeds N` tries several seeds and keeps the best.
