@@ -71,10 +71,10 @@ NOTE = """
 The 85F is asked for more than its plan's clock, by `--clock 128`: from 126 MHz on a dense layer
 of 8 × 1024 × 64 takes 16 G MAC a second ([layers.md](layers.md)). Only the ULX3S's first seed
 gives that, and the PLL's next clock below it is 125 MHz. Netlists that differ by a few registers
-gave from 92 to 128.5 MHz with the same seeds:
-the chip is so full of multipliers and block RAMs that a placement leaves a handful of end points
-behind wires across it, each time others; all the rest met 131 MHz. `python -m fpga.build PRESET
---board BOARD --clock MHZ --seeds N` tries several seeds and keeps the best.
+gave from 92 to 128.5 MHz with the same seeds: the chip is so full of multipliers and block RAMs
+that a placement leaves a handful of end points behind wires across it, each time others; all the
+rest met 131 MHz. `python -m fpga.build PRESET --board BOARD --clock MHZ --seeds N` tries several
+seeds and keeps the best.
 """
 
 Run = dict[str, Any]
@@ -94,7 +94,7 @@ def measure(
         load_design(preset), board_of(board), seeds=max(seeds), clock_mhz=clock_mhz
     )
     tools = work / f"{preset}_{board}"
-    asked = float(request.clock.exact_hz) / MHZ
+    asked, commit = float(request.clock.exact_hz) / MHZ, _commit()
     with Steps() as steps:
         synthesis = synthesise_on_board(request, tools, steps)
         for seed in seeds:
@@ -108,7 +108,7 @@ def measure(
                 "board": board,
                 "preset": preset,
                 "seed": seed,
-                "commit": _commit(),
+                "commit": commit,
                 "asked_mhz": round(asked, 3),
                 **found,
             }
@@ -167,8 +167,16 @@ def _keep(run: Run) -> None:
 
 def clocks_mhz(board: str, preset: str) -> list[float]:
     """What each seed of a build reached, the slowest first."""
-    own = [run for run in recorded() if (run["board"], run["preset"]) == (board, preset)]
-    return sorted(run["mhz"] for run in own)
+    return sorted(_mhz(run) for run in _of(recorded(), board, preset))
+
+
+def _of(runs: Sequence[Run], board: str, preset: str) -> list[Run]:
+    return [run for run in runs if (run["board"], run["preset"]) == (board, preset)]
+
+
+def _mhz(run: Run) -> float:
+    """What it reached; 0 if it failed."""
+    return run.get("mhz", 0)
 
 
 # --- the table ---
@@ -179,20 +187,16 @@ def table(runs: Sequence[Run]) -> str:
     seeds = ", ".join(map(str, sorted({run["seed"] for run in runs})))
     rows, paths = "", ""
     for board, preset, _ in SUBJECTS:
-        own = [run for run in runs if (run["board"], run["preset"]) == (board, preset)]
-        if own:
+        if own := _of(runs, board, preset):
             rows += f"| {board} | {preset} | {_row(own)} |\n"
-            paths += f"- {preset} on {board}: {_best(own).get('path', 'none')}\n"
+            best = max(own, key=_mhz)
+            paths += f"- {preset} on {board}: {best.get('path', 'none')}\n"
     return f"{HEAD.format(seeds=seeds)}{rows}\nSlowest paths of the best seeds:\n\n{paths}{NOTE}"
-
-
-def _best(runs: Sequence[Run]) -> Run:
-    return max(runs, key=lambda run: run.get("mhz", 0))
 
 
 def _row(runs: Sequence[Run]) -> str:
     """What a build takes, of what, as planned; its clock, and the seeds'."""
-    best = _best(runs)
+    best = max(runs, key=_mhz)
     asked = f"{best['asked_mhz']:g}"
     commits = ", ".join(dict.fromkeys(run["commit"] for run in runs))
     if "failed" in best:

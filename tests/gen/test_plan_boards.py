@@ -1,3 +1,5 @@
+"""Plans that are held to what a user set, and boards that are named in place of one too small."""
+
 import json
 
 import pytest
