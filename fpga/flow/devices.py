@@ -1,7 +1,9 @@
 """FPGAs as the tools name them, and what their cells are called."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from fpga.flow.macros import MacroKind, Site
 from hw.prim.target import Target
 
 __all__ = ["ECP5_25F", "ECP5_85F", "ICE40_HX8K", "ICE40_UP5K", "Device", "ecp5"]
@@ -25,6 +27,8 @@ class Device:
         Types of cells, as they are counted after synthesis.
     logic_cell
         Type of the router's logic cells.
+    macros
+        Kinds of cells that are placed before the router places the rest, with their sites.
     """
 
     target: Target
@@ -36,6 +40,7 @@ class Device:
     multiplier: str
     block_rams: tuple[str, ...]
     logic_cell: str
+    macros: tuple[MacroKind, ...] = ()
 
 
 def ecp5(size: str, package: str, speed: int) -> Device:
@@ -50,6 +55,60 @@ def ecp5(size: str, package: str, speed: int) -> Device:
         multiplier="MULT18X18D",
         block_rams=("DP16KD", "PDPW16KD"),
         logic_cell="TRELLIS_COMB",
+        macros=_macros(size),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Grid:
+    """Where the blocks of an ECP5 are: each is nine tiles wide, with four multipliers or RAMs.
+
+    Tiles are counted as the router counts them; a test asks it for every site.
+    """
+
+    columns: Sequence[int]
+    multiplier_rows: Sequence[int]
+    block_ram_rows: Sequence[int]
+
+
+_GRIDS = {
+    "25k": _Grid(
+        columns=(*range(4, 31, 9), *range(33, 69, 9)),
+        multiplier_rows=(13,),
+        block_ram_rows=(25, 37),
+    ),
+    "45k": _Grid(
+        columns=(*range(4, 40, 9), *range(42, 87, 9)),
+        multiplier_rows=(22, 46),
+        block_ram_rows=(10, 34, 58),
+    ),
+    "85k": _Grid(
+        columns=(*range(4, 67, 9), *range(69, 123, 9)),
+        multiplier_rows=(10, 34, 58),
+        block_ram_rows=(22, 46, 70, 82),
+    ),
+}
+"""By the die. Letters before its size tell of other features; a 12F is a 25F of which less is
+sold, not less made."""
+
+
+def _macros(size: str) -> tuple[MacroKind, ...]:
+    grid = _GRIDS["25k" if size == "12k" else size.split("-")[-1]]
+    multipliers = [
+        Site(column + k, row, f"X{column + k}/Y{row}/MULT18_{k}")
+        for row in grid.multiplier_rows
+        for column in grid.columns
+        for k in (0, 1, 4, 5)
+    ]
+    block_rams = [
+        Site(column + 2 * k, row, f"X{column + 2 * k}/Y{row}/EBR{k}")
+        for row in grid.block_ram_rows
+        for column in grid.columns
+        for k in range(4)
+    ]
+    return (
+        MacroKind(cells=("MULT18X18D",), sites=tuple(multipliers)),
+        MacroKind(cells=("DP16KD", "PDPW16KD"), sites=tuple(block_rams)),
     )
 
 

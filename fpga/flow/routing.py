@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from fpga.flow.devices import Device
+from fpga.flow.macros import place_macros
 from fpga.flow.synthesis import Synthesis
 from fpga.flow.tools import FlowError, run_tool
 from hw.prim.target import Target
@@ -74,9 +75,10 @@ def place_and_route(
     folder = synthesis.netlist.parent
     report = f"report_{seed}.json"
     constraints = "--lpf" if device.target is Target.ECP5 else "--pcf"
+    netlist = place_macros(synthesis.netlist, device.macros, seed, folder / f"macros_{seed}.json")
     arguments = [
         *device.options,
-        *("--json", synthesis.netlist.name, "--report", report),
+        *("--json", netlist.name, "--report", report),
         *("--seed", str(seed), "--freq", f"{goal_mhz:g}", "--timing-allow-fail"),
         *(() if constraints in options else (f"{constraints}-allow-unconstrained",)),
         *options,
