@@ -147,18 +147,18 @@ class LoadGate(wiring.Component):
         started = Signal()
         ended = Signal()
         running = Signal(range(MAX_JOBS + 1))
-        after = Signal.like(running)
         none = Signal(init=1)
         one = Signal()
         full = Signal()
-        m.d.comb += after.eq(running + started - ended)
+        up, down = started & ~ended, ended & ~started
         m.d.sync += [
             started.eq(self.start),
             ended.eq(self.done),
-            running.eq(after),
-            none.eq(after == 0),
-            one.eq(after == 1),
-            # Known a cycle late: a start of this cycle comes on top.
-            full.eq(after >= MAX_JOBS - 1),
+            running.eq(running + started - ended),
+            # Without a wait for the sum's carries.
+            none.eq(Mux(down, running == 1, (running == 0) & ~up)),
+            one.eq(Mux(up, running == 0, running == Mux(down, 2, 1))),
+            # Known late: three starts, of this cycle and the two before, come on top.
+            full.eq(running[2:].all()),
         ]
         return Mux(ended, (one & ~started) | (none & started), none & ~started), full
