@@ -9,6 +9,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from hw.attention.tile import TileWords
+from hw.lib.arith import step
 from hw.lib.credit import Push, PushSignature
 from hw.prim.ram import Ram, RamConfig
 
@@ -207,7 +208,7 @@ class BlockRing(wiring.Component):
         ]
         m.d.sync += [
             freed_before.eq(freed),
-            spare.eq(spare + Cat(freed_before ^ self.take, self.take & ~freed_before).as_signed()),
+            spare.eq(step(spare, up=freed_before, down=self.take)),
             announced.eq(Mux(self.i_block.valid, self.i_block.payload.tiles, 0)),
             ready.eq(ready + announced - started),
         ]

@@ -7,6 +7,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.data import ArrayLayout, StructLayout
 from amaranth.lib.wiring import In, Out
 
+from hw.lib.arith import step
 from hw.lib.credit import CreditFifo, CreditFifoConfig, Push, PushSignature
 from hw.lib.pipe import Pipe
 from hw.lib.stream import SkidBuffer, SkidBufferConfig
@@ -208,8 +209,8 @@ class Output(wiring.Component):
         taken = self.take | (self.i_block.valid & ~self.i_block.payload.data)
         m.d.comb += self.room.eq(~self.spare[-1])
         m.d.sync += [
-            self.spare.eq(_step(self.spare, up=done, down=taken)),
-            self.whole.eq(_step(self.whole, up=complete, down=begun)),
+            self.spare.eq(step(self.spare, up=done, down=taken)),
+            self.whole.eq(step(self.whole, up=complete, down=begun)),
         ]
         return m
 
@@ -350,8 +351,3 @@ def _address(config: OutputConfig, group: Value, row: Value, slot: Value) -> Val
 
 def _next(slot: Signal, blocks: int) -> Value:
     return Mux(slot == blocks - 1, 0, slot + 1)
-
-
-def _step(count: Signal, *, up: Value, down: Value) -> Value:
-    """`count` plus `up` minus `down`, with one adder."""
-    return count + Cat(up ^ down, down & ~up).as_signed()

@@ -8,6 +8,7 @@ from amaranth.lib.data import ArrayLayout, StructLayout
 from amaranth.lib.wiring import In, Out
 
 from hw.attention.tile import TileWords
+from hw.lib.arith import step
 from hw.lib.credit import Push, PushSignature
 from hw.prim.ram import Ram, RamConfig
 
@@ -121,7 +122,7 @@ class WeightTiles(wiring.Component):
         spare = Signal(count, init=config.tiles - 1)
         waiting = Signal(count, init=-1)
         for level, up, down in ((spare, self.free, self.start), (waiting, settled, self.take)):
-            m.d.sync += level.eq(level + Cat(up ^ down, down & ~up).as_signed())
+            m.d.sync += level.eq(step(level, up=up, down=down))
         m.d.comb += [self.room.eq(~spare[-1]), self.ready.eq(~waiting[-1])]
 
         write_slot = Signal(slots)

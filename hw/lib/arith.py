@@ -18,6 +18,7 @@ __all__ = [
     "reduce_tree",
     "round_shift",
     "saturate",
+    "step",
     "times",
     "tree_levels",
 ]
@@ -116,6 +117,14 @@ def greater(a: ValueLike, b: ValueLike) -> Value:
     operator, 324 to 332 MHz and none this way.
     """
     return (Value.cast(b) - Value.cast(a))[-1]
+
+
+def step(count: Value, *, up: Value, down: Value) -> Value:
+    """``count + up - down`` of two bits, with one adder.
+
+    A count of what is there that is one less than it means, from -1 on, tells "none" by its sign.
+    """
+    return count + Cat(up ^ down, down & ~up).as_signed()
 
 
 def times(value: ValueLike, constant: int) -> Value:

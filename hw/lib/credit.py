@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Shape, ShapeLike, Signal, Value, signed
+from amaranth.hdl import Module, Mux, Shape, ShapeLike, Signal, signed
 from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from hw.lib.arith import step
 from hw.prim.queue_ram import QueueRam, QueueRamConfig
 
 __all__ = ["CreditFifo", "CreditFifoConfig", "CreditFifoSignature", "Push", "PushSignature"]
@@ -165,16 +166,11 @@ class CreditFifo(wiring.Component):
             self.o.valid.eq(~self.stored[-1]),
         ]
         m.d.sync += [
-            self.spare.eq(_step(self.spare, up=pop, down=self.take)),
-            self.stored.eq(_step(self.stored, up=push, down=pop)),
+            self.spare.eq(step(self.spare, up=pop, down=self.take)),
+            self.stored.eq(step(self.stored, up=push, down=pop)),
         ]
         with m.If(push):
             m.d.sync += self.write_at.eq(Mux(self.write_at == last, 0, self.write_at + 1))
         with m.If(pop):
             m.d.sync += self.read_at.eq(ram.next_at)
         return m
-
-
-def _step(count: Signal, *, up: Value, down: Value) -> Value:
-    """Give `count` plus `up` minus `down`, with one adder."""
-    return count + Cat(up ^ down, down & ~up).as_signed()

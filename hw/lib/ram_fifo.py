@@ -6,6 +6,7 @@ from amaranth.hdl import Cat, Module, Mux, Shape, ShapeLike, Signal, signed
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from hw.lib.arith import step
 from hw.lib.credit import CreditFifo, CreditFifoConfig, Push, PushSignature
 from hw.prim.ram import Ram, RamConfig
 
@@ -97,7 +98,7 @@ class RamFifo(wiring.Component):
         read = Signal()
         m.d.comb += [self.room.eq(~spare[-1]), read.eq(~stored[-1] & ahead.grant)]
         for level, up, down in ((spare, read, push), (stored, push, read)):
-            m.d.sync += level.eq(level + Cat(up ^ down, down & ~up).as_signed())
+            m.d.sync += level.eq(step(level, up=up, down=down))
 
         write_at = Signal(range(depth))
         read_at = Signal(range(depth))

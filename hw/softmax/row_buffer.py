@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
-from amaranth.hdl import Cat, Module, Mux, Shape, ShapeLike, Signal, signed
+from amaranth.hdl import Module, Mux, Shape, ShapeLike, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.data import StructLayout
 from amaranth.lib.wiring import In, Out
 
+from hw.lib.arith import step
 from hw.lib.credit import CreditFifo, CreditFifoConfig, Push, PushSignature
 from hw.prim.ram import Ram, RamConfig
 
@@ -153,8 +154,7 @@ class RowBuffer(wiring.Component):
             rows.i.valid.eq(self.i_row.valid),
             rows.i.payload.eq(self.i_row.payload),
         ]
-        freed, taken = self.issue, self.take
-        m.d.sync += spare.eq(spare + Cat(freed ^ taken, taken & ~freed).as_signed())
+        m.d.sync += spare.eq(step(spare, up=self.issue, down=self.take))
 
         # Write: one place after the other.
         write_at = Signal(range(depth))

@@ -1,7 +1,7 @@
 from functools import reduce
 
 import pytest
-from amaranth.hdl import Module, Shape, Signal, signed, unsigned
+from amaranth.hdl import Const, Module, Shape, Signal, signed, unsigned
 from amaranth.sim import Simulator
 
 from hw.lib import arith
@@ -85,6 +85,13 @@ def test_rejections():
 def test_times_is_multiplication(shape, constant):
     found, _ = sweep(shape, lambda i: arith.times(i, constant))
     assert found == {value: value * constant for value in found}
+
+
+@pytest.mark.parametrize("up", [0, 1])
+@pytest.mark.parametrize("down", [0, 1])
+def test_step_is_the_sum(up, down):
+    found, _ = sweep(signed(4), lambda i: arith.step(i, up=Const(up, 1), down=Const(down, 1)))
+    assert found == {value: value + up - down for value in found}
 
 
 @pytest.mark.parametrize("other", [-9, -1, 0, 3, 15, 16, 40])
