@@ -34,6 +34,9 @@ MOST_ENDS = 64
 LOOSE = 1e-6
 """Spring that holds each cell to the chip's corner, for those that hang on no macro."""
 
+GRAIN = 2.0**-20
+"""Of a pull, so that energies are exact and no processor's way to add up changes a placement."""
+
 MOVES_PER_MACRO = 10_000
 COLDEST = 1e-5
 """The last temperature, of the first, which is the mean change of energy by a move."""
@@ -165,7 +168,7 @@ def pull_of(cells: Sequence[Collection[int]], macros: int) -> np.ndarray:
         inner, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0, options={"SymmetricMode": True}
     )
     pull = laplacian[:macros, :macros].toarray() - across.T @ solver.solve(across.toarray())
-    return (pull + pull.T) / 2
+    return np.rint((pull + pull.T) / (2 * GRAIN)) * GRAIN
 
 
 # --- the sites ---
