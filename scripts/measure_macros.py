@@ -14,7 +14,7 @@ from pathlib import Path
 from fpga.build import synthesise_on_board
 from fpga.build.request import Request
 from fpga.build.steps import Steps
-from fpga.flow import ELECTROSTATIC, Device, Synthesis, place_and_route
+from fpga.flow import Device, Placer, Synthesis, place_and_route
 from gen.boards import board_of
 from gen.design import load_design
 
@@ -40,9 +40,15 @@ def row(synthesis: Synthesis, device: Device, goal_mhz: float, seeds: list[int])
     """Wires and clocks of a netlist; the logs tell the wires."""
     wires, clocks, log = [], [], ""
     folder = synthesis.netlist.parent
-    options = (*ELECTROSTATIC, "--lpf", "board.lpf")
     for seed in seeds:
-        run = place_and_route(synthesis, device, seed=seed, goal_mhz=goal_mhz, options=options)
+        run = place_and_route(
+            synthesis,
+            device,
+            seed=seed,
+            goal_mhz=goal_mhz,
+            placer=Placer.ELECTROSTATIC,
+            options=("--lpf", "board.lpf"),
+        )
         log = (folder / f"routing_{seed}.log").read_text()
         wires.append(WIRES.findall(log)[-1])
         clocks.append(f"{run.fmax_mhz:.1f}")

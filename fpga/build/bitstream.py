@@ -15,8 +15,8 @@ from fpga.build.reports import placed_cells, timing_of, utilisation_of, worst_pa
 from fpga.build.request import MOST_SEEDS, Request
 from fpga.build.steps import Steps
 from fpga.flow import (
-    ELECTROSTATIC,
     FlowError,
+    Placer,
     Routing,
     Synthesis,
     place_and_route,
@@ -138,7 +138,6 @@ def route_on_board(request: Request, synthesis: Synthesis, seed: int, steps: Ste
     options = [
         *(f"--{suffix}", f"board.{suffix}", "--write", f"routed_{seed}.json"),
         *(("--textcfg", f"{seed}.config") if ecp5 else ("--asc", f"{seed}.asc")),
-        *(ELECTROSTATIC if ecp5 else ()),
     ]
     try:
         return place_and_route(
@@ -146,6 +145,7 @@ def route_on_board(request: Request, synthesis: Synthesis, seed: int, steps: Ste
             facts.device,
             seed=seed,
             goal_mhz=float(request.clock.exact_hz) / MHZ,
+            placer=Placer.ELECTROSTATIC if ecp5 else Placer.USUAL,
             options=options,
             watch=watch,
         )

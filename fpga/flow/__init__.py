@@ -7,14 +7,13 @@ folder as their working directory, so it may lie anywhere.
 from fpga.flow.behind_registers import BehindRegisters
 from fpga.flow.devices import ECP5_25F, ECP5_85F, ICE40_HX8K, ICE40_UP5K, Device, ecp5
 from fpga.flow.measurement import Measurement, measure
-from fpga.flow.routing import ELECTROSTATIC, Routing, place_and_route
+from fpga.flow.routing import Placer, Routing, place_and_route
 from fpga.flow.synthesis import Cells, Synthesis, synthesise
 from fpga.flow.tools import FlowError, run_tool, tool
 
 __all__ = [
     "ECP5_25F",
     "ECP5_85F",
-    "ELECTROSTATIC",
     "ICE40_HX8K",
     "ICE40_UP5K",
     "BehindRegisters",
@@ -22,6 +21,7 @@ __all__ = [
     "Device",
     "FlowError",
     "Measurement",
+    "Placer",
     "Routing",
     "Synthesis",
     "ecp5",

@@ -9,7 +9,7 @@ from amaranth.lib import wiring
 
 from fpga.flow.behind_registers import BehindRegisters
 from fpga.flow.devices import Device
-from fpga.flow.routing import Routing, place_and_route
+from fpga.flow.routing import Placer, Routing, place_and_route
 from fpga.flow.synthesis import Cells, synthesise
 from hw.prim.target import Target
 
@@ -54,7 +54,7 @@ def measure(
     target: Target | None = None,
     seeds: Sequence[int] = (1, 2, 3),
     goal_mhz: float = 250,
-    options: Sequence[str] = (),
+    placer: Placer = Placer.USUAL,
 ) -> Measurement:
     """Clock and area of a design on its own, between registers.
 
@@ -70,12 +70,12 @@ def measure(
         As for `synthesise`.
     seeds
         One run of the router for each.
-    goal_mhz, options
+    goal_mhz, placer
         As for `place_and_route`.
     """
     synthesis = synthesise(BehindRegisters(design), device, folder, target=target)
     routings = tuple(
-        place_and_route(synthesis, device, seed=seed, goal_mhz=goal_mhz, options=options)
+        place_and_route(synthesis, device, seed=seed, goal_mhz=goal_mhz, placer=placer)
         for seed in seeds
     )
     # The wrapper's look-up tables share their logic cells with its registers on iCE40, and stand

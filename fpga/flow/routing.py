@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 
 from fpga.flow.devices import Device
 from fpga.flow.macros import place_macros
@@ -10,15 +11,22 @@ from fpga.flow.synthesis import Synthesis
 from fpga.flow.tools import FlowError, run_tool
 from hw.prim.target import Target
 
-__all__ = ["ELECTROSTATIC", "Routing", "place_and_route"]
+__all__ = ["Placer", "Routing", "place_and_route"]
 
 ROUTING_SECONDS = 3600
 
-ELECTROSTATIC = ("--placer", "static")
-"""Options for nextpnr's electrostatic placer, much the better on a full ECP5: for one netlist of
-fft_1024 it gave 183 to 189 MHz over three seeds, the default one 173 with the first of them; of an
-attention core with nine tenths of the multipliers 136 to 157, in a third of the time, the default
-one 110 to 143."""
+
+class Placer(Enum):
+    """How cells are placed.
+
+    The electrostatic placer is much the better on a full ECP5: for one netlist of fft_1024 it gave
+    183 to 189 MHz over three seeds, the usual one 173 with the first of them; of an attention core
+    with nine tenths of the multipliers 136 to 157, in a third of the time, the usual one 110 to
+    143. With it, a device's macros are placed first (`fpga.flow.macros`).
+    """
+
+    USUAL = "heap"
+    ELECTROSTATIC = "static"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +57,7 @@ def place_and_route(
     *,
     seed: int = 1,
     goal_mhz: float = 250,
+    placer: Placer = Placer.USUAL,
     options: Sequence[str] = (),
     seconds: float = ROUTING_SECONDS,
     watch: Callable[[str], None] | None = None,
@@ -65,6 +74,8 @@ def place_and_route(
         What the placer's randomness starts from.
     goal_mhz
         The clock that the router tries for. Missing it is no error.
+    placer
+        How cells are placed.
     options
         More for the router: constraints, a bitstream's name.
     seconds
@@ -75,11 +86,21 @@ def place_and_route(
     folder = synthesis.netlist.parent
     report = f"report_{seed}.json"
     constraints = "--lpf" if device.target is Target.ECP5 else "--pcf"
-    netlist = place_macros(synthesis.netlist, device.macros, seed, folder / f"macros_{seed}.json")
+    netlist = synthesis.netlist
+    if placer is Placer.ELECTROSTATIC:
+        netlist = place_macros(netlist, device.macros, seed, folder / f"macros_{seed}.json")
     arguments = [
         *device.options,
         *("--json", netlist.name, "--report", report),
-        *("--seed", str(seed), "--freq", f"{goal_mhz:g}", "--timing-allow-fail"),
+        *(
+            "--placer",
+            placer.value,
+            "--seed",
+            str(seed),
+            "--freq",
+            f"{goal_mhz:g}",
+            "--timing-allow-fail",
+        ),
         *(() if constraints in options else (f"{constraints}-allow-unconstrained",)),
         *options,
     ]

@@ -158,12 +158,13 @@ def _on_this_or_told(board: str | Board, planned: Callable[[Board], T]) -> T:
     try:
         return planned(board)
     except _NothingFitsError as refusal:
-        tried = {board.chip.name}
+        tried = [(board.chip.target, board.chip.resources)]
         for other in sorted(BOARDS.values(), key=lambda each: each.chip.resources.logic_cells):
             larger = other.chip.resources.logic_cells > board.chip.resources.logic_cells
-            if not larger or other.chip.name in tried:
+            kind = (other.chip.target, other.chip.resources)
+            if not larger or kind in tried:
                 continue
-            tried.add(other.chip.name)
+            tried.append(kind)
             try:
                 planned(other)
             except SpecError:
@@ -218,19 +219,15 @@ class _Choice:
 
         Closed forms tell which to lead through the cycle model, and that which are as fast.
         """
-        fastest = self.candidates[first]
-        near = [
-            number
-            for number, each in enumerate(self.candidates[first:], first)
-            if number == first or self.search.comparable(fastest, each)
-        ]
-        found = []
-        for number in near:
-            may_fit = self._promising(number)
-            if may_fit is not None:
-                found.append((number, may_fit))
-            elif number == first:
-                return []
+        fastest, promising = self.candidates[first], self._promising(first)
+        if promising is None:
+            return []
+        found = [(first, promising)]
+        for number, each in enumerate(self.candidates[first + 1 :], first + 1):
+            if self.search.comparable(fastest, each):
+                may_fit = self._promising(number)
+                if may_fit is not None:
+                    found.append((number, may_fit))
         if len(found) == 1:
             return found
         cycles = [self.search.exact_cycles(each) for _, each in found]
@@ -242,8 +239,11 @@ class _Choice:
         candidate = self.candidates[number]
         if number in self.tried or candidate.description in self.hopeless:
             return None
-        candidate = self._relieved(candidate, self._least(candidate))
-        overflow = self._overflow(self._least(candidate), at_least=True)
+        asked, least = candidate, self._least(candidate)
+        candidate = self._relieved(asked, least)
+        if candidate is not asked:
+            least = self._least(candidate)
+        overflow = self._overflow(least, at_least=True)
         if overflow is None:
             candidate = self.search.settled(candidate)
             overflow = self._overflow(self._least(candidate), at_least=True)

@@ -246,6 +246,7 @@ class RowUnits(NamedTuple):
     row: StructLayout
 
 
+@lru_cache(maxsize=64)
 def row_units_of(operation: RowNumerics) -> RowUnits:
     """The units of a row operation; of a table method those before the division."""
     if isinstance(operation, TableRow):

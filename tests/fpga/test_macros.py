@@ -135,7 +135,8 @@ def test_the_sites_are_those_that_the_router_has(tmp_path: Path, size: str):
 def test_the_router_leaves_macros_where_they_are(tmp_path: Path):
     design = BehindRegisters(Multiplier(MultiplierConfig(a_width=30, b_width=30)))
     synthesis = flow.synthesise(design, ECP5_85F, tmp_path)
-    flow.place_and_route(synthesis, ECP5_85F, seed=3, options=["--write", "routed.json"])
+    options, placer = ["--write", "routed.json"], flow.Placer.ELECTROSTATIC
+    flow.place_and_route(synthesis, ECP5_85F, seed=3, placer=placer, options=options)
     chosen = json.loads((tmp_path / "macros_3.json").read_text())["modules"]
     routed = json.loads((tmp_path / "routed.json").read_text())["modules"]["top"]["cells"]
     wanted = {
