@@ -34,10 +34,8 @@ of an hour and more, and what cost a clock of 140 to 157 MHz, were two nets that
 reset of 4400 registers as an ordinary net from a pin, which must come on a global one, on a board
 too; and the net of zeros to the reset pin of every multiplier, which is now left open.
 
-With every memory in block RAM, 140 of them, three seeds gave 170, 156 and 161 MHz; now that small
-ones are distributed the same seeds give 153, 153 and 162: seeds differ by more than that. What
-limits the first two is one wire from a register to a multiplier that was placed far from it, and a
-count of eight levels in the dispatcher.
+With multipliers and block RAMs on the sites that the router chose, the same seeds gave 153, 153 and
+162 MHz; what limited them was a wire from a register to a multiplier that was placed far from it.
 """
 
 

