@@ -105,7 +105,7 @@ ECP5_25F = _ecp5("LFE5U-25F", 24288, 28, 56, 152)
 ECP5_85F = _ecp5("LFE5U-85F", 83640, 156, 208, 135)
 # At speed grade 8; the clocks of what is alone are those of grade 6.
 ECP5_25F_8 = _ecp5("LFE5U-25F", 24288, 28, 56, 196)
-ECP5_45F_5G = _ecp5("LFE5UM5G-45F", 43848, 72, 108, 202)
+ECP5_45F_5G = _ecp5("LFE5UM5G-45F", 43848, 72, 108, 200)
 ECP5_85F_5G = _ecp5("LFE5UM5G-85F", 83640, 156, 208, 197)
 ICE40_UP5K = Chip(
     name="iCE40UP5K",

@@ -28,10 +28,10 @@ from scipy.sparse.linalg import splu
 
 __all__ = ["MacroKind", "Site", "anneal", "energy", "place_macros", "pull_of"]
 
-FULL = 0.5
+FULL = 0.75
 """Share of a kind's sites from which on macros are placed. Where there is room the router does it
-well, and better, as it knows how much room the cells between them take: wires alone would draw a
-few macros close together, and the cells of fft_1024 on an 85F had their clock fall by a quarter."""
+well, and better, as it knows how much room the cells between them take: wires alone draw a few
+macros close together. With 16 of 28 multipliers taken a clock of 163 MHz became 142."""
 
 MOST_ENDS = 64
 """Of a wire that draws its ends together; what goes further is a reset or an enable."""

@@ -1,5 +1,6 @@
 import itertools
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -82,8 +83,10 @@ def netlist(tmp_path: Path, inner: bool = False) -> Path:
 
 @pytest.mark.parametrize("inner", [False, True])
 def test_each_macro_has_a_site_of_its_kind_near_its_neighbours(tmp_path: Path, inner: bool):
-    few = [MacroKind(cells=kind.cells, sites=kind.sites[:4]) for kind in ECP5_25F.macros]
-    placed = place_macros(netlist(tmp_path, inner), few, 1, tmp_path / "placed.json")
+    multipliers, block_rams = ECP5_25F.macros
+    full = MacroKind(cells=block_rams.cells, sites=block_rams.sites[:1])
+    kinds = [multipliers, full]
+    placed = place_macros(netlist(tmp_path, inner), kinds, 1, tmp_path / "placed.json")
     cells = json.loads(placed.read_text())["modules"]["child" if inner else "top"]["cells"]
     sites = {site.bel: site for kind in ECP5_25F.macros for site in kind.sites}
     a, c, d = (sites[cells[name]["attributes"].pop("BEL")] for name in "acd")
@@ -96,13 +99,13 @@ def test_each_macro_has_a_site_of_its_kind_near_its_neighbours(tmp_path: Path, i
     assert source["modules"]["child" if inner else "top"]["cells"] == cells
 
 
-@pytest.mark.parametrize("sites", [1, 2, 4, 5])
-def test_macros_are_placed_from_half_of_the_sites_on(tmp_path: Path, sites: int):
+@pytest.mark.parametrize("sites", [1, 2, 3])
+def test_macros_are_placed_from_three_quarters_of_the_sites_on(tmp_path: Path, sites: int):
     """Two of them: there is no room, or there is too much, or it is for the router to choose."""
     source, placed = netlist(tmp_path), tmp_path / "placed.json"
     kind = MacroKind(cells=("MULT18X18D",), sites=tuple(ROW[:sites]))
     chosen = place_macros(source, [kind], 1, placed)
-    assert chosen == (placed if sites in (2, 4) else source)
+    assert chosen == (placed if sites == 2 else source)
     assert placed.exists() == (chosen == placed)
 
 
@@ -141,10 +144,13 @@ def test_the_sites_are_those_that_the_router_has(tmp_path: Path, size: str):
 
 
 def test_the_router_leaves_macros_where_they_are(tmp_path: Path):
+    multipliers, block_rams = ECP5_25F.macros
+    few = MacroKind(cells=multipliers.cells, sites=multipliers.sites[10:])
+    device = replace(ECP5_25F, macros=(few, block_rams))
     design = BehindRegisters(Multiplier(MultiplierConfig(a_width=64, b_width=64)))
-    synthesis = flow.synthesise(design, ECP5_25F, tmp_path)
+    synthesis = flow.synthesise(design, device, tmp_path)
     options, placer = ["--write", "routed.json"], flow.Placer.ELECTROSTATIC
-    flow.place_and_route(synthesis, ECP5_25F, seed=3, placer=placer, options=options)
+    flow.place_and_route(synthesis, device, seed=3, placer=placer, options=options)
     chosen = json.loads((tmp_path / "macros_3.json").read_text())["modules"]
     routed = json.loads((tmp_path / "routed.json").read_text())["modules"]["top"]["cells"]
     wanted = {
@@ -158,4 +164,4 @@ def test_the_router_leaves_macros_where_they_are(tmp_path: Path):
         for cell in routed.values()
         if cell["type"] == "MULT18X18D"
     }
-    assert wanted == taken and len(taken) >= 14
+    assert wanted == taken and len(taken) == 16
