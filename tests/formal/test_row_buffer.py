@@ -175,7 +175,7 @@ def test_row_buffer_reads_and_writes_at_once(one_word_ram):
     ("right", "wrong", "line"),
     [
         ("count.eq(count - 1)", "count.eq(count)", "left|issue|row"),
-        ("freed, taken = self.issue,", "freed, taken = self.issue_last,", "spare counts"),
+        ("up=self.issue,", "up=self.issue_last,", "spare counts"),
     ],
 )
 def test_a_row_buffer_with_a_fault_is_found(right, wrong, line, one_word_ram, monkeypatch):
