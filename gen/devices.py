@@ -119,19 +119,19 @@ ICE40_UP5K = Chip(
         "softmax": 57,  # softmax.md: exact on one lane
         "link": 46,  # link.md
     },
-    build_mhz=41.8,  # boards.md: butterfly_icebreaker
+    build_mhz=40.6,  # boards.md: butterfly_icebreaker
 )
 ICE40_HX8K = Chip(
     name="iCE40HX8K",
     target=Target.ICE40_HX,
     resources=Resources(logic_cells=7680, flip_flops=7680, block_rams=32),
     clocks_mhz={
-        "attention": 65.6,  # boards.md: attention_hx8k, its link in it
+        "attention": 65.8,  # boards.md: attention_hx8k, its link in it
         "butterfly": 60,
         "softmax": 80,  # softmax.md: exact on one lane
-        "link": 82.7,  # boards.md: softmax_ice40, its link in it
+        "link": 82.2,  # boards.md: softmax_ice40, its link in it
     },
-    build_mhz=82.7,  # boards.md: softmax_ice40
+    build_mhz=82.2,  # boards.md: softmax_ice40
     guessed=("butterfly",),
 )
 CHIPS = (ECP5_25F, ECP5_25F_8, ECP5_85F, ECP5_45F_5G, ECP5_85F_5G, ICE40_UP5K, ICE40_HX8K)

@@ -332,7 +332,7 @@ def test_a_rate_and_a_clock_that_are_asked_for():
          "--baud 12000000 at 24 MHz: UartConfig.baud must be at most a quarter of clock_hz, "
          "6000000 at 24000000 Hz, got 12000000; nearest is 6000000"),
         (["--board", "icebreaker", "--buffer", "10"],
-         "--buffer 10 at 37.5 MHz: LinkConfig.buffer_bytes must be from 64 to 32768, got 10; "
+         "--buffer 10 at 36 MHz: LinkConfig.buffer_bytes must be from 64 to 32768, got 10; "
          "nearest is 64"),
         (["--board", "icebreaker", "--seeds", "0"],
          "--seeds must be from 1 to 100, got 0; nearest is 1"),
