@@ -12,6 +12,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from fpga.build import synthesise_on_board
+from fpga.build.pll import MHZ
 from fpga.build.request import Request
 from fpga.build.steps import Steps
 from fpga.flow import Device, Placer, Synthesis, place_and_route
@@ -22,7 +23,6 @@ SUBJECTS = (("ulx3s_25f", "attention_25f", 131), ("ulx3s_85f", "accelerator_ulx3
 """Board, preset, and the clock in MHz that is asked for."""
 
 WIRES = re.compile(r"timing cost = \d+, wirelen = (\d+)")
-MACROS = re.compile(r"(?:MULT18X18D|DP16KD): +(\d+)/ +(\d+)")
 
 HEAD = """\
 # Multipliers and block RAMs placed first
@@ -36,14 +36,16 @@ what the placer says of all nets' half perimeters when it ends, in tiles. Seeds:
 """
 
 
-def row(synthesis: Synthesis, device: Device, goal_mhz: float, seeds: list[int]) -> str:
-    """Wires and clocks of a netlist; the logs tell the wires."""
-    wires, clocks, log = [], [], ""
+def row(
+    synthesis: Synthesis, device: Device, goal_mhz: float, seeds: list[int], *, first: bool
+) -> str:
+    """Wires and clocks of a netlist, macros first or not; the logs tell the wires."""
+    wires, clocks, used = [], [], {}
     folder = synthesis.netlist.parent
     for seed in seeds:
         run = place_and_route(
             synthesis,
-            device,
+            device if first else replace(device, macros=()),
             seed=seed,
             goal_mhz=goal_mhz,
             placer=Placer.ELECTROSTATIC,
@@ -52,9 +54,10 @@ def row(synthesis: Synthesis, device: Device, goal_mhz: float, seeds: list[int])
         log = (folder / f"routing_{seed}.log").read_text()
         wires.append(WIRES.findall(log)[-1])
         clocks.append(f"{run.fmax_mhz:.1f}")
-    used = MACROS.findall(log)
-    taken, there = (sum(int(each[k]) for each in used) for k in (0, 1))
-    placed = "first" if device.macros else "with the rest"
+        used = run.used
+    taken = sum(used.get(cell, 0) for kind in device.macros for cell in kind.cells)
+    there = sum(len(kind.sites) for kind in device.macros)
+    placed = "first" if first else "with the rest"
     return f"{taken} | {there} | {placed} | {' / '.join(wires)} | {' / '.join(clocks)}"
 
 
@@ -74,9 +77,10 @@ def main() -> None:
         with Steps() as steps:
             synthesis = synthesise_on_board(request, arguments.work / board, steps)
         device = request.facts.device
-        goal = float(request.clock.exact_hz) / 1e6
-        for each in (replace(device, macros=()), device):
-            text += f"| {board} | {preset} | {row(synthesis, each, goal, arguments.seeds)} |\n"
+        goal = float(request.clock.exact_hz) / MHZ
+        for first in (False, True):
+            told = row(synthesis, device, goal, arguments.seeds, first=first)
+            text += f"| {board} | {preset} | {told} |\n"
             arguments.o.write_text(text)
     print(text)
 

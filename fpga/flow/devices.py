@@ -1,6 +1,6 @@
 """FPGAs as the tools name them, and what their cells are called."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from fpga.flow.macros import MacroKind, Site
@@ -43,6 +43,10 @@ class Device:
     macros: tuple[MacroKind, ...] = ()
 
 
+_MULTIPLIER, _BLOCK_RAMS = "MULT18X18D", ("DP16KD", "PDPW16KD")
+"""Types of an ECP5's cells."""
+
+
 def ecp5(size: str, package: str, speed: int) -> Device:
     """An ECP5 by the router's names: ``ecp5("85k", "CABGA381", speed=6)``."""
     return Device(
@@ -52,8 +56,8 @@ def ecp5(size: str, package: str, speed: int) -> Device:
         options=(f"--{size}", "--package", package, "--speed", str(speed)),
         lut="LUT4",
         flip_flop_prefixes=("TRELLIS_FF",),
-        multiplier="MULT18X18D",
-        block_rams=("DP16KD", "PDPW16KD"),
+        multiplier=_MULTIPLIER,
+        block_rams=_BLOCK_RAMS,
         logic_cell="TRELLIS_COMB",
         macros=_macros(size),
     )
@@ -94,21 +98,21 @@ sold, not less made."""
 
 def _macros(size: str) -> tuple[MacroKind, ...]:
     grid = _GRIDS["25k" if size == "12k" else size.split("-")[-1]]
-    multipliers = [
-        Site(column + k, row, f"X{column + k}/Y{row}/MULT18_{k}")
-        for row in grid.multiplier_rows
-        for column in grid.columns
-        for k in (0, 1, 4, 5)
-    ]
-    block_rams = [
-        Site(column + 2 * k, row, f"X{column + 2 * k}/Y{row}/EBR{k}")
-        for row in grid.block_ram_rows
-        for column in grid.columns
-        for k in range(4)
-    ]
+
+    def sites(rows: Sequence[int], name: str, offsets: Mapping[int, int]) -> tuple[Site, ...]:
+        """Those of every block: its cells' numbers, and how many tiles to its right each is."""
+        return tuple(
+            Site(block + offset, row, f"X{block + offset}/Y{row}/{name}{number}")
+            for row in rows
+            for block in grid.columns
+            for number, offset in offsets.items()
+        )
+
+    multipliers = sites(grid.multiplier_rows, "MULT18_", {k: k for k in (0, 1, 4, 5)})
+    block_rams = sites(grid.block_ram_rows, "EBR", {k: 2 * k for k in range(4)})
     return (
-        MacroKind(cells=("MULT18X18D",), sites=tuple(multipliers)),
-        MacroKind(cells=("DP16KD", "PDPW16KD"), sites=tuple(block_rams)),
+        MacroKind(cells=(_MULTIPLIER,), sites=multipliers),
+        MacroKind(cells=_BLOCK_RAMS, sites=block_rams),
     )
 
 

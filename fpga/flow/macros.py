@@ -87,7 +87,8 @@ def place_macros(netlist: Path, kinds: Sequence[MacroKind], seed: int, placed: P
     shares = [len(group) / len(kind.sites) for group, kind in zip(groups, kinds, strict=True)]
     if not FULL <= max(shares, default=0) <= 1:
         return netlist
-    others = [cell for cell in cells if not any(cell.type in kind.cells for kind in kinds)]
+    types = {macro.type for macro in macros}
+    others = [cell for cell in cells if cell.type not in types]
     pull = pull_of([cell.wires for cell in (*macros, *others)], len(macros))
     sites = anneal(pull, list(map(len, groups)), [kind.sites for kind in kinds], seed)
     for macro, site in zip(macros, sites, strict=True):
@@ -230,12 +231,11 @@ class _Board:
         self._sites = list(itertools.chain(*sites))
         self._places = np.array([(site.column, site.row) for site in self._sites], float)
         sizes = np.array([len(each) for each in sites])
-        kinds = np.repeat(np.arange(len(counts)), counts)
-        self._first, self._size = (np.cumsum(sizes) - sizes)[kinds], sizes[kinds]
-        firsts = itertools.accumulate(map(len, sites), initial=0)
+        firsts = np.cumsum(sizes) - sizes
+        self._first, self._size = np.repeat(firsts, counts), np.repeat(sizes, counts)
         self._at: list[int] = []
-        for first, each, count in zip(firsts, sites, counts, strict=False):
-            self._at += (first + random.permutation(len(each))[:count]).tolist()
+        for first, size, count in zip(firsts, sizes, counts, strict=True):
+            self._at += (first + random.permutation(size)[:count]).tolist()
         self._on: list[int | None] = [None] * len(self._sites)
         for macro, slot in enumerate(self._at):
             self._on[slot] = macro

@@ -92,15 +92,8 @@ def place_and_route(
     arguments = [
         *device.options,
         *("--json", netlist.name, "--report", report),
-        *(
-            "--placer",
-            placer.value,
-            "--seed",
-            str(seed),
-            "--freq",
-            f"{goal_mhz:g}",
-            "--timing-allow-fail",
-        ),
+        *("--placer", placer.value, "--seed", str(seed)),
+        *("--freq", f"{goal_mhz:g}", "--timing-allow-fail"),
         *(() if constraints in options else (f"{constraints}-allow-unconstrained",)),
         *options,
     ]
